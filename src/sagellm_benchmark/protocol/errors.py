@@ -1,7 +1,7 @@
 """The Protocol's error codes, and nothing else: this module imports no pydantic.
 
-The wire, the records and the simulator name a code for every failed request. They come through here, so that naming
-a code costs no start-up time and no memory.
+The wire, the records and the simulator name a code for every failed request. They come through
+here, so that naming a code costs no start-up time and no memory.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class ErrorCode(str, Enum):
-    """Why a request failed. Write `.value` where a text is wanted: `str()` gives the member's name."""
+    """Why a request failed. Where a text is wanted write `.value`: `str()` gives the name."""
 
     INVALID_ARGUMENT = "invalid_argument"
     RESOURCE_EXHAUSTED = "resource_exhausted"
