@@ -1,7 +1,7 @@
 """One line of `records/*.jsonl`: everything that is known of one planned request, for ever.
 
-Times are seconds from the run's start on the monotonic clock; unknown is null; readers ignore keys they do not know.
-Adding a key keeps `sagellm.record/1`; changing the meaning of one makes `/2`.
+Times are seconds from the run's start on the monotonic clock; unknown is null; readers ignore keys
+they do not know. Adding a key keeps `sagellm.record/1`; changing the meaning of one makes `/2`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+
+from sagellm_benchmark.record.buckets import GapCounts
 
 SCHEMA = "sagellm.record/1"
 
@@ -78,6 +80,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     reads: int = 0
     bytes: int = 0
     chunk_gaps_ms: list[float] = msgspec.field(default_factory=list)
+    gap_histogram: GapCounts | None = None
     flags: list[str] = msgspec.field(default_factory=list)
     metrics: dict[str, Any]
     unobserved: list[str] = msgspec.field(default_factory=list)

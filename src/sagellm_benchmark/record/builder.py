@@ -1,0 +1,218 @@
+"""Outcome in, RequestRecord out: stamps become seconds, token stamps gaps, and all is worked out.
+
+A record is complete in itself: any summary can be made from records alone. A value that was never
+observed is null. This runs once a request on the event loop, so it is plain lists and integers:
+under 30 us for 100 tokens, encoding included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import sub
+from typing import Any, Literal
+
+from sagellm_benchmark.clock import NS_PER_S, Anchor
+from sagellm_benchmark.record.buckets import GapCounts, count_gaps
+from sagellm_benchmark.record.protocol_metrics import protocol_metrics
+from sagellm_benchmark.record.record import Asked, RecordError, RequestRecord
+from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.wire.outcome import Outcome
+from sagellm_benchmark.wire.states import Status
+
+SHORT_BY_CHUNKS = 0.8
+"""Where only chunks are counted, a reply under this share of what was asked counts as short."""
+
+_NO_ROW = Row(request_id="")
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """Which requests are warm-up.
+
+    Attributes:
+        unit: "s" for seconds of due time, "req" for requests in plan order.
+        amount: How many; 0 for none.
+    """
+
+    unit: Literal["s", "req"] = "s"
+    amount: float = 0.0
+
+    def covers(self, seq: int, due_s: float) -> bool:
+        """Whether a request belongs to the warm-up."""
+        return (due_s if self.unit == "s" else seq) < self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class RecordContext:
+    """What all records of a run share.
+
+    Attributes:
+        anchor: Ties the monotonic clock to the wall, for the Protocol's timestamps.
+        origin_ns: The run's start by `clock.now()`: second 0 of every record.
+        worker: Name of this worker.
+        warmup: Which requests are warm-up.
+        token_source: Where output tokens come from: "usage" (the server's count or unknown),
+            "chunks" (one a token frame, a lower bound), "auto" (usage, else chunks).
+        itl: "list" keeps every gap; "hist" keeps counts of them instead.
+        keep_content: Whose text is kept.
+    """
+
+    anchor: Anchor
+    origin_ns: int
+    worker: str = "local"
+    warmup: Warmup = Warmup()
+    token_source: Literal["auto", "usage", "chunks"] = "auto"
+    itl: Literal["list", "hist"] = "list"
+    keep_content: Literal["none", "errors", "all"] = "none"
+
+    def record(
+        self,
+        planned_seq: int,
+        row: Row | None,
+        outcome: Outcome,
+        *,
+        name: str,
+        model: str,
+        request_id: str,
+        trace_id: str,
+        asked: Asked,
+        host: str,
+    ) -> RequestRecord:
+        """Make the record of one planned request.
+
+        Args:
+            planned_seq: Its number in the plan.
+            row: The row of the trace, None for a request of somebody's own task.
+            outcome: What became of it.
+            name: Endpoint, or the task's name for it.
+            model: The model that was asked for.
+            request_id: As sent.
+            trace_id: As sent.
+            asked: What was asked of the model.
+            host: Where it went.
+        """
+        seconds = self._seconds
+        source, tokens = self._tokens(outcome)
+        gaps_ms, gap_histogram = self._gaps(outcome.token_ns)
+        metrics, unobserved = _metrics(outcome, tokens, gaps_ms, self.anchor)
+        due_s = (outcome.due_ns - self.origin_ns) / NS_PER_S
+        known = row or _NO_ROW
+        return RequestRecord(
+            seq=planned_seq,
+            row_id=known.request_id or None,
+            request_id=request_id,
+            trace_id=trace_id,
+            worker=self.worker,
+            host=host,
+            session_id=known.session_id,
+            turn_index=known.turn_index,
+            depends_on=known.depends_on,
+            model=model,
+            tenant=known.tenant_id,
+            class_=known.request_class,
+            name=name,
+            warmup=known.phase == "warmup" or self.warmup.covers(planned_seq, due_s),
+            arrival_s=known.arrival_time_s,
+            due_s=due_s,
+            sent_s=seconds(outcome.sent_ns),
+            connected_s=None if outcome.reused else seconds(outcome.connected_ns),
+            reused=outcome.reused,
+            written_s=seconds(outcome.written_ns),
+            first_byte_s=seconds(outcome.first_byte_ns),
+            first_frame_s=seconds(outcome.first_frame_ns),
+            first_token_s=seconds(outcome.first_token_ns),
+            first_answer_s=seconds(outcome.first_answer_ns),
+            last_token_s=seconds(outcome.last_token_ns),
+            done_s=seconds(outcome.done_ns),
+            ended_s=(outcome.ended_ns - self.origin_ns) / NS_PER_S,
+            status=outcome.status.value,
+            phase=outcome.phase.value if outcome.phase else None,
+            reason=outcome.reason,
+            error=_error(outcome),
+            http_status=outcome.http_status,
+            finish_reason=outcome.finish_reason,
+            input_tokens=outcome.input_tokens,
+            output_tokens=tokens,
+            asked=asked,
+            token_source=source,
+            chunks=outcome.chunks,
+            reads=outcome.reads,
+            bytes=outcome.bytes,
+            chunk_gaps_ms=gaps_ms or [],
+            gap_histogram=gap_histogram,
+            flags=_flags(outcome, tokens, source, asked),
+            metrics=metrics,
+            unobserved=unobserved,
+            text=self._text(outcome),
+        )
+
+    def _seconds(self, stamp_ns: int | None) -> float | None:
+        return None if stamp_ns is None else (stamp_ns - self.origin_ns) / NS_PER_S
+
+    def _gaps(self, token_ns: list[int]) -> tuple[list[float] | None, GapCounts | None]:
+        """Gaps between token chunks to the microsecond: one by one, or counted."""
+        gaps_ns = map(sub, token_ns[1:], token_ns)
+        if self.itl == "list":
+            return [(gap + 500) // 1000 / 1000 for gap in gaps_ns], None
+        return None, count_gaps([(gap + 500) // 1000 for gap in gaps_ns])
+
+    def _tokens(self, outcome: Outcome) -> tuple[str, int | None]:
+        """Where the number of output tokens comes from, and the number; unknown is None."""
+        by_usage = outcome.output_tokens
+        if self.token_source == "usage" or (self.token_source == "auto" and by_usage is not None):
+            return "usage", by_usage
+        return "chunks", outcome.chunks or None
+
+    def _text(self, outcome: Outcome) -> str | None:
+        failed = outcome.status is not Status.OK
+        keep = self.keep_content == "all" or (self.keep_content == "errors" and failed)
+        return (outcome.text or None) if keep else None
+
+
+def _metrics(
+    outcome: Outcome, tokens: int | None, gaps_ms: list[float] | None, anchor: Anchor
+) -> tuple[dict[str, Any], list[str]]:
+    """The Protocol's Metrics of one request; what a failed reply did not finish is not observed."""
+    ok = outcome.status is Status.OK
+    sent, first, last = outcome.sent_ns, outcome.first_token_ns, outcome.last_token_ns
+    tbt_ms = tpot_ms = throughput_tps = None
+    if ok and tokens and sent is not None and last is not None and last > sent:
+        tpot_ms = round((last - sent) / tokens / 1e6, 6)
+        throughput_tps = round(tokens * NS_PER_S / (last - sent), 6)
+        if first is not None and tokens > 1 and outcome.chunks > 1:
+            tbt_ms = round((last - first) / (tokens - 1) / 1e6, 6)
+    timestamps = None
+    if sent is not None and first is not None and last is not None:
+        unix = anchor.unix
+        timestamps = {
+            "queued_at": round(unix(outcome.due_ns), 6),
+            "scheduled_at": round(unix(sent), 6),
+            "executed_at": round(unix(first), 6),
+            "completed_at": round(unix(last), 6),
+        }
+    return protocol_metrics(
+        ttft_ms=None if sent is None or first is None else (first - sent) / 1e6,
+        tbt_ms=tbt_ms,
+        tpot_ms=tpot_ms,
+        throughput_tps=throughput_tps,
+        error_rate=0.0 if ok else 1.0,
+        itl_list=gaps_ms if outcome.token_ns else None,
+        timestamps=timestamps,
+    )
+
+
+def _error(outcome: Outcome) -> RecordError | None:
+    if outcome.code is None:
+        return None
+    message = outcome.message or outcome.reason or outcome.status.value
+    return RecordError(outcome.code.value, message, outcome.retryable)
+
+
+def _flags(outcome: Outcome, tokens: int | None, source: str, asked: Asked) -> list[str]:
+    flags = list(outcome.flags)
+    if tokens is None or asked.output_tokens is None or outcome.status is not Status.OK:
+        return flags
+    enough = asked.output_tokens * (SHORT_BY_CHUNKS if source == "chunks" else 1.0)
+    if tokens < enough and "short_output" not in flags:
+        flags.append("short_output")
+    return flags

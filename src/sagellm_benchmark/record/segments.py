@@ -1,0 +1,114 @@
+"""Records on disk: append-only files of one JSON record a line.
+
+A writer encodes at once and writes in batches; a whole record stands in the file before the next
+one begins. A reader takes any number of segments in order; the line that a killed process left
+unfinished at a segment's end is dropped and counted, any other damage is an error with file and
+line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.record.record import SCHEMA, RequestRecord
+
+WRITE_AT = 256 * 1024
+"""Bytes that are held back at most before they are written without waiting for `flush`."""
+
+
+class SegmentWriter:
+    """One growing segment, `<directory>/<name>.jsonl`.
+
+    Args:
+        directory: Made if it is missing.
+        name: The segment's name, without its suffix.
+
+    Raises:
+        OSError: From here and from every method: the disk is full, the directory cannot be written.
+    """
+
+    def __init__(self, directory: str | Path, name: str) -> None:
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{name}.jsonl"
+        self._file = self.path.open("ab", buffering=0)
+        self._encoder = msgspec.json.Encoder()
+        self._held = bytearray()
+
+    def append(self, record: RequestRecord) -> None:
+        """Add one record; it is on disk after the next `flush`."""
+        held = self._held
+        self._encoder.encode_into(record, held, -1)
+        held.append(0x0A)
+        if len(held) >= WRITE_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        while self._held:
+            written = self._file.write(self._held)
+            del self._held[:written]
+
+    def close(self) -> None:
+        """Write what is held back and close the file, also where the writing fails."""
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+
+
+class RecordReader(Iterator[RequestRecord]):
+    """Records of several segments, one after the other.
+
+    Attributes:
+        torn: Unfinished last lines that were dropped so far.
+    """
+
+    def __init__(self, paths: Iterable[str | Path]) -> None:
+        self.torn = 0
+        self._decoder = msgspec.json.Decoder(RequestRecord)
+        self._records = self._read([Path(path) for path in paths])
+
+    def __next__(self) -> RequestRecord:
+        return next(self._records)
+
+    def _read(self, paths: list[Path]) -> Iterator[RequestRecord]:
+        for path in paths:
+            with _opened(path) as file:
+                for number, line in enumerate(file, 1):
+                    record = self._record(path, number, line)
+                    if record is not None:
+                        yield record
+
+    def _record(self, path: Path, number: int, line: bytes) -> RequestRecord | None:
+        try:
+            record = self._decoder.decode(line)
+        except msgspec.DecodeError as error:
+            if not line.endswith(b"\n"):
+                self.torn += 1
+                return None
+            raise InputError(f"no record of {SCHEMA}: {error}", path, number) from error
+        if record.schema != SCHEMA:
+            raise InputError(f"schema {record.schema!r}, expected {SCHEMA!r}", path, number)
+        return record
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from error
+
+
+def read_records(paths: Iterable[str | Path]) -> RecordReader:
+    """Read the records of segments in the order given.
+
+    Raises:
+        InputError: While reading, for a file that cannot be read or a line that is no record.
+    """
+    return RecordReader(paths)
