@@ -1,0 +1,79 @@
+"""Promises of record segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.record.outcomes import record
+
+from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.record.segments import WRITE_AT, SegmentWriter, read_records
+
+
+def _segment(folder: Path, name: str, numbers: range) -> Path:
+    writer = SegmentWriter(folder, name)
+    for number in numbers:
+        writer.append(record(number))
+    writer.close()
+    return writer.path
+
+
+def test_round_trip_over_segments(tmp_path: Path) -> None:
+    """What was written is read back equal, segment after segment."""
+    paths = [
+        _segment(tmp_path / "new", "a", range(3)),
+        _segment(tmp_path / "new", "b", range(3, 5)),
+    ]
+    assert list(read_records(paths)) == [record(number) for number in range(5)]
+
+
+def test_flush_puts_every_record_on_disk(tmp_path: Path) -> None:
+    """After a flush the file holds all that was appended; before, only large batches."""
+    writer = SegmentWriter(tmp_path, "a")
+    writer.append(record(0))
+    assert writer.path.read_bytes() == b""
+    writer.flush()
+    assert len(list(read_records([writer.path]))) == 1
+    while writer.path.stat().st_size < WRITE_AT:
+        writer.append(record(1))
+    writer.close()
+
+
+def test_an_existing_segment_grows(tmp_path: Path) -> None:
+    """Segments are append-only: opening one again adds to it."""
+    _segment(tmp_path, "a", range(2))
+    path = _segment(tmp_path, "a", range(2, 4))
+    assert [one.seq for one in read_records([path])] == [0, 1, 2, 3]
+
+
+def test_a_torn_last_line_is_dropped_and_counted(tmp_path: Path) -> None:
+    """A process killed while writing costs its last line only, wherever it was cut."""
+    path = _segment(tmp_path, "a", range(2))
+    whole = path.read_bytes()
+    ends = whole.index(b"\n") + 1
+    for cut in range(ends + 1, len(whole) - 1, 97):
+        path.write_bytes(whole[:cut])
+        reader = read_records([path])
+        assert [one.seq for one in reader] == [0]
+        assert reader.torn == 1
+
+
+def test_other_damage_names_file_and_line(tmp_path: Path) -> None:
+    """A line that is no record, another schema or a missing file is one clear error."""
+    path = _segment(tmp_path, "a", range(2))
+    path.write_bytes(b"{}\n" + path.read_bytes())
+    with pytest.raises(InputError, match=r"a\.jsonl:1: no record"):
+        list(read_records([path]))
+    path.write_bytes(path.read_bytes()[3:].replace(b"sagellm.record/1", b"sagellm.record/9"))
+    with pytest.raises(InputError, match=r"a\.jsonl:1: schema 'sagellm.record/9'"):
+        list(read_records([path]))
+    with pytest.raises(InputError, match=r"none\.jsonl: cannot be read"):
+        list(read_records([tmp_path / "none.jsonl"]))
+
+
+def test_unknown_keys_are_ignored(tmp_path: Path) -> None:
+    """A record of a later release with more keys is read."""
+    path = _segment(tmp_path, "a", range(1))
+    path.write_bytes(path.read_bytes().replace(b'{"schema"', b'{"later":[1],"schema"'))
+    assert list(read_records([path])) == [record(0)]
