@@ -70,10 +70,11 @@ class Cases:
                     yield (model, json.dumps(rest)), not field["required"]
 
     def odd(self) -> Iterator[Case]:
-        """Each field with values of every kind, wanted or not."""
+        """Each field with values of every kind, wanted or not; alone, and among all the others."""
         for model, told in self.models.items():
             for name in told["fields"]:
                 for value in ODD:
+                    yield self.put(model, name, value, full=False)
                     yield self.put(model, name, value)
 
     def events(self) -> Iterator[tuple[Case, bool]]:
@@ -87,9 +88,9 @@ class Cases:
             yield ("StreamEvent", json.dumps(event)), False
             yield ("StreamEvent", json.dumps({**event, "event": kind.upper()})), False
 
-    def put(self, model: str, name: str, value: Any) -> Case:
-        """Give one field of an otherwise whole model a value."""
-        return model, json.dumps({**self.sample(model, full=True), name: value})
+    def put(self, model: str, name: str, value: Any, *, full: bool = True) -> Case:
+        """Give one field of an otherwise good model a value."""
+        return model, json.dumps({**self.sample(model, full=full), name: value})
 
     def arms(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Each field's type, a union's arm by arm."""
