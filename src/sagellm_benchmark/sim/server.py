@@ -1,0 +1,143 @@
+"""Serves a simulated gateway until it is told to stop.
+
+`serve` binds, says where, and returns when `stop` is set, the time is up, or it is cancelled. On
+its way out it unregisters from the real gateway it served, drops what is still running, and closes
+the send log: by then every request that was read has its line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+
+from sagellm_benchmark.clock import NS_PER_MS
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.sim.clockwork import Clockwork
+from sagellm_benchmark.sim.config import SimConfig
+from sagellm_benchmark.sim.connection import Connection
+from sagellm_benchmark.sim.engine import BatchingEngine, Costs, Engine, FixedEngine
+from sagellm_benchmark.sim.exchange import Exchange
+from sagellm_benchmark.sim.sagellm import Sagellm
+from sagellm_benchmark.sim.sendlog import SendLog
+from sagellm_benchmark.sim.service import Service
+
+_BACKLOG = 4096
+
+
+class Server:
+    """All connections of one simulated gateway.
+
+    Args:
+        config: What was asked for.
+        service: The served model.
+        log: Where ended requests are noted, or None.
+    """
+
+    def __init__(self, config: SimConfig, service: Service, log: SendLog | None) -> None:
+        self.config = config
+        self.connections: set[Connection] = set()
+        self.stopping = False
+        self.dialect = Sagellm(service)
+        self._service = service
+        self._log = log
+
+    def answer(self, exchange: Exchange) -> None:
+        """Answer one request, now or in time."""
+        self.dialect.answer(exchange)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Note that a request was answered, or never will be."""
+        request, job = exchange.request, exchange.job
+        if job is not None and exchange.end != "complete":
+            self._service.clockwork.cancel(job)
+        if exchange.status is not None:
+            self._service.answered[request.method, request.path, exchange.status] += 1
+        if self._log is not None:
+            self._log.write(exchange)
+
+    async def close(self) -> None:
+        """Drop every connection and let each note how its request ended."""
+        self.stopping = True
+        for connection in list(self.connections):
+            connection.close()
+        while self.connections:
+            await asyncio.sleep(0)
+
+
+async def serve(
+    config: SimConfig,
+    ready: Callable[[str], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve until `stop` is set, `config.max_seconds` are over, or the task is cancelled.
+
+    Args:
+        config: What to serve, and where.
+        ready: Called once with the base URL when requests can be sent.
+        stop: Set it to end the server.
+
+    Raises:
+        UsageError: The address cannot be bound, the send log cannot be written, or the gateway to
+            register at does not take us.
+    """
+    loop = asyncio.get_running_loop()
+    log = SendLog(config.send_log) if config.send_log else None
+    try:
+        clockwork = Clockwork(make_engine(config), loop)
+        server: Server | None = None
+        listener = await _listen(config, lambda: Connection(server))
+        service = Service(config, clockwork, listener.sockets[0].getsockname()[1])
+        server = Server(config, service, log)
+        try:
+            await listener.start_serving()
+            await _run(service, ready, stop or asyncio.Event())
+        finally:
+            listener.close()
+            await server.close()
+    finally:
+        if log is not None:
+            log.close()
+
+
+def make_engine(config: SimConfig) -> Engine:
+    """Make the engine that a configuration describes."""
+    if config.fixed:
+        return FixedEngine(_ns(config.ttft_ms), _ns(config.itl_ms))
+    costs = Costs(
+        prefill_base_ns=_ns(config.ttft_ms),
+        prefill_token_ns=_ns(config.prefill_ms_per_1k / 1000),
+        step_base_ns=_ns(config.itl_ms),
+        step_request_ns=_ns(config.batch_cost_us / 1000),
+    )
+    return BatchingEngine(costs, kv_tokens=config.kv_tokens, max_batch=config.max_batch)
+
+
+async def _listen(
+    config: SimConfig, protocol: Callable[[], asyncio.BaseProtocol]
+) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(
+            protocol, config.host, config.port, backlog=_BACKLOG, start_serving=False
+        )
+    except OSError as error:
+        where = f"--host {config.host} --port {config.port}"
+        raise UsageError(f"{where}: cannot listen there: {error.strerror or error}") from error
+
+
+async def _run(service: Service, ready: Callable[[str], None] | None, stop: asyncio.Event) -> None:
+    config = service.config
+    # A collection that walks the modules would delay every stream at once.
+    gc.collect()
+    gc.freeze()
+    if ready is not None:
+        ready(service.url)
+    try:
+        await asyncio.wait_for(stop.wait(), config.max_seconds)
+    except asyncio.TimeoutError:
+        return
+
+
+def _ns(milliseconds: float) -> int:
+    return round(milliseconds * NS_PER_MS)
