@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from inspect import getdoc
 
 import pytest
 
@@ -43,5 +44,5 @@ def test_models_say_what_their_fields_are() -> None:
         model = getattr(protocol, name)
         fields = getattr(model, "model_fields", {})
         if len(fields) > 3:
-            untold = [field for field in fields if f"\n        {field}: " not in model.__doc__]
+            untold = [field for field in fields if f"\n    {field}: " not in getdoc(model)]
             assert untold == [], name
