@@ -6,7 +6,7 @@ import time
 
 import msgspec
 import pytest
-from tests.record.outcomes import UNIX_S, at, outcome, record
+from .outcomes import UNIX_S, at, outcome, record
 
 from sagellm_benchmark.protocol import ErrorCode, Metrics
 from sagellm_benchmark.record.builder import Warmup

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.record.outcomes import outcome, record
+from .outcomes import outcome, record
 
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.recorder import Recorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.record.outcomes import record
+from .outcomes import record
 
 from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.record.segments import WRITE_AT, SegmentWriter, read_records

@@ -21,11 +21,11 @@ _OCTAVE = 128
 _SUB_BITS = 8
 
 
-class GapCounts(msgspec.Struct):
-    """The gaps of one request where they are not kept one by one (`--itl hist`).
+class BucketCounts(msgspec.Struct):
+    """Values counted in buckets instead of kept one by one, such as the gaps of `--itl hist`.
 
     Attributes:
-        sum_us: Sum of the gaps.
+        sum_us: Sum of the values.
         squares_us2: Sum of their squares.
         min_us: The smallest.
         max_us: The largest.
@@ -60,7 +60,7 @@ def middle_us(bucket: int) -> float:
     return (lower_us(bucket) + lower_us(bucket + 1) - 1) / 2
 
 
-def count_gaps(gaps_us: list[int]) -> GapCounts | None:
+def count_gaps(gaps_us: list[int]) -> BucketCounts | None:
     """Count the gaps of one request; None where there are none."""
     if not gaps_us:
         return None
@@ -68,7 +68,7 @@ def count_gaps(gaps_us: list[int]) -> GapCounts | None:
     if max(values) > LARGEST_US:
         values = [min(gap, LARGEST_US) for gap in gaps_us]
     counts = Counter(map(bucket_of, values))
-    return GapCounts(
+    return BucketCounts(
         sum_us=sum(values),
         squares_us2=sum(map(mul, values, values)),
         min_us=min(values),

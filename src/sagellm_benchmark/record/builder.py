@@ -12,7 +12,7 @@ from operator import sub
 from typing import Any, Literal
 
 from sagellm_benchmark.clock import NS_PER_S, Anchor
-from sagellm_benchmark.record.buckets import GapCounts, count_gaps
+from sagellm_benchmark.record.buckets import BucketCounts, count_gaps
 from sagellm_benchmark.record.protocol_metrics import protocol_metrics
 from sagellm_benchmark.record.record import Asked, RecordError, RequestRecord
 from sagellm_benchmark.trace.row import Row
@@ -149,7 +149,7 @@ class RecordContext:
     def _seconds(self, stamp_ns: int | None) -> float | None:
         return None if stamp_ns is None else (stamp_ns - self.origin_ns) / NS_PER_S
 
-    def _gaps(self, token_ns: list[int]) -> tuple[list[float] | None, GapCounts | None]:
+    def _gaps(self, token_ns: list[int]) -> tuple[list[float] | None, BucketCounts | None]:
         """Gaps between token chunks to the microsecond: one by one, or counted."""
         gaps_ns = map(sub, token_ns[1:], token_ns)
         if self.itl == "list":

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sagellm_benchmark.record.buckets import GapCounts
+from sagellm_benchmark.record.buckets import BucketCounts
 
 SCHEMA = "sagellm.record/1"
 
@@ -80,7 +80,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     reads: int = 0
     bytes: int = 0
     chunk_gaps_ms: list[float] = msgspec.field(default_factory=list)
-    gap_histogram: GapCounts | None = None
+    gap_histogram: BucketCounts | None = None
     flags: list[str] = msgspec.field(default_factory=list)
     metrics: dict[str, Any]
     unobserved: list[str] = msgspec.field(default_factory=list)
