@@ -1,0 +1,92 @@
+"""What a server says went wrong: the text and the Protocol's code, out of whatever shape it chose.
+
+Error bodies and in-band errors come in; one redacted line and a code, where the server names one, go out. Known are
+OpenAI's `error` object, FastAPI's `detail` (text, list of validation errors, nested error), the gateway's
+`[Stream error: …]` content and its `(code: ErrorCode.X)`; anything else is quoted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from sagellm_benchmark.protocol import ErrorCode
+from sagellm_benchmark.redact import snippet
+from sagellm_benchmark.wire.states import http_code
+
+_GATEWAY = re.compile(r"\[Stream error: (.*)\]", re.DOTALL)
+_NAMED = re.compile(r"\(code: ErrorCode\.([A-Z_]+)\)")
+
+
+class Complaint(NamedTuple):
+    """A server's error: one redacted line, and the Protocol's code if it names one."""
+
+    message: str
+    code: ErrorCode | None
+
+
+def from_content(content: str, secrets: tuple[str, ...]) -> Complaint | None:
+    """Read the content of a finish frame as the gateway's error text; None where it is none."""
+    found = _GATEWAY.fullmatch(content)
+    return _complaint(found[1], None, secrets) if found else None
+
+
+def from_value(value: Any, secrets: tuple[str, ...]) -> Complaint:
+    """Read the value of an `error` key, or any decoded error body."""
+    text, code = _unfold(value)
+    return _complaint(text, code, secrets)
+
+
+def from_body(body: bytes, secrets: tuple[str, ...]) -> Complaint:
+    """Read an error body, JSON or not."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return _complaint(body.decode("utf-8", "replace"), None, secrets)
+    return from_value(value, secrets)
+
+
+def in_band(body: bytes, secrets: tuple[str, ...]) -> Complaint | None:
+    """Read a body that was to be something else as a JSON error; None where it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return from_value(value, secrets) if isinstance(value, dict) and value.get("error") else None
+
+
+def _complaint(text: str, code: Any, secrets: tuple[str, ...]) -> Complaint:
+    found = _NAMED.search(text)
+    return Complaint(snippet(text, secrets=secrets), _code(found[1] if found else code))
+
+
+def _code(name: Any) -> ErrorCode | None:
+    if isinstance(name, int) and 400 <= name < 600:
+        return http_code(name)
+    if isinstance(name, str):
+        return ErrorCode.__members__.get(name.upper())
+    return None
+
+
+def _unfold(value: Any) -> tuple[str, Any]:
+    """Find the text, and the code beside it, at most a few levels down."""
+    code: Any = None
+    for _ in range(4):
+        if not isinstance(value, dict):
+            break
+        code = value.get("code", code)
+        value = next(
+            (value[key] for key in ("error", "detail", "message") if value.get(key)), str(value)
+        )
+    if isinstance(value, list):
+        return "; ".join(_place(item) for item in value), code
+    return str(value), code
+
+
+def _place(item: Any) -> str:
+    if not isinstance(item, dict) or "msg" not in item:
+        return str(item)
+    where = item.get("loc")
+    path = ".".join(map(str, where)) if isinstance(where, list) else ""
+    return f"{path}: {item['msg']}" if path else str(item["msg"])

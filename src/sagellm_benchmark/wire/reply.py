@@ -1,0 +1,323 @@
+"""The response to one request: bytes and stamps in, one Outcome out. No sockets, no clock.
+
+The load feeds what it reads and says when the peer closed, the connection broke or a deadline passed; the reply says
+whether anything more is expected. Whatever a server sends, nothing raises here: what is wrong becomes the Outcome's
+state, and the tokens that came before it stay. The first ending wins, and an answer that is complete stays `ok`
+whatever happens to the connection after it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+
+from sagellm_benchmark.redact import snippet
+from sagellm_benchmark.wire.answer import Answer, PageReader, StreamReader, WholeReader
+from sagellm_benchmark.wire.http import HEAD_LIMIT, Framing, HttpError, Inflater, TooLarge
+from sagellm_benchmark.wire.openai import Endpoint
+from sagellm_benchmark.wire.outcome import Outcome
+from sagellm_benchmark.wire.states import End, Ending, Phase, Status, settled
+from sagellm_benchmark.wire.timeline import Timeline
+
+_RETRYABLE = (429, 503)
+_CODINGS = ("gzip", "x-gzip", "deflate")
+
+
+class Reply:
+    """One response, as it comes in.
+
+    Args:
+        timeline: Gets the stamps; the load sets those before the response.
+        endpoint: What was asked.
+        stream: Whether a stream of frames was asked for.
+        expected_output: Tokens asked for; None where nobody knows.
+        exact: Fewer tokens than that are a failure.
+        keep_text: Keep the answer's text.
+        secrets: What no message may hold.
+
+    Attributes:
+        timeline: The stamps.
+        complete: Nothing more is expected; `outcome` may be called.
+        reusable: The connection may carry another request.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_bytes",
+        "_end",
+        "_endpoint",
+        "_exact",
+        "_framing",
+        "_inflater",
+        "_message",
+        "_now_ns",
+        "_parts",
+        "_reader",
+        "_stream",
+        "_take",
+        "complete",
+        "reusable",
+        "timeline",
+    )
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        *,
+        endpoint: Endpoint,
+        stream: bool,
+        expected_output: int | None = None,
+        exact: bool = False,
+        keep_text: bool = False,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        self.timeline = timeline
+        self.complete = False
+        self.reusable = False
+        self._endpoint = endpoint
+        self._stream = stream and endpoint is not Endpoint.EMBEDDINGS
+        self._asked = expected_output
+        self._exact = exact
+        self._answer = Answer(keep_text, secrets)
+        self._framing = Framing()
+        self._parts = self._framing.parts
+        self._reader: StreamReader | WholeReader | PageReader | None = None
+        self._take: Callable[[bytes, int], bool] | None = None
+        self._inflater: Inflater | None = None
+        self._now_ns = timeline.sent_ns or 0
+        self._bytes = 0
+        self._end: Ending | End = Ending.ANSWERED
+        self._message: str | None = None
+
+    @property
+    def answered_ns(self) -> int | None:
+        """Since when the answer has been complete, though the response may not be; None while it is not."""
+        return self._answer.answered_ns
+
+    @property
+    def progress_ns(self) -> int | None:
+        """When the last token came, or of a body that is no stream the last byte; comments are no progress."""
+        return self._reader.progress_ns if self._reader is not None else None
+
+    def feed(self, data: bytes, stamp_ns: int) -> None:
+        """Take what one read brought.
+
+        Args:
+            data: The bytes.
+            stamp_ns: When they were read.
+        """
+        if stamp_ns < self._now_ns:
+            stamp_ns = self._now_ns
+        self._now_ns = stamp_ns
+        self._bytes += len(data)
+        framing = self._framing
+        try:
+            framing.feed(data)
+        except HttpError as error:
+            self._turn(error, stamp_ns)
+            return
+        if self._take is None or framing.ended:
+            self._turn(None, stamp_ns)
+        else:
+            self._body(stamp_ns)
+
+    def feed_many(self, reads: Sequence[bytes], stamps: Sequence[int]) -> None:
+        """Take what several reads brought, in order."""
+        feed = self.feed
+        for data, stamp_ns in zip(reads, stamps, strict=True):
+            feed(data, stamp_ns)
+
+    def eof(self, stamp_ns: int) -> None:
+        """The peer closed its side."""
+        if self.complete:
+            self.reusable = False
+        elif not self._framing.status:
+            self._close(Ending.CLOSED_HEADERS, f"closed after {self._bytes} bytes", stamp_ns)
+        elif self._framing.delimited:
+            self._close(Ending.CLOSED_BODY, "closed before the body was complete", stamp_ns)
+        else:
+            self._answer.flags["close_delimited"] = None
+            self._close(None, None, stamp_ns)
+
+    def broken(self, stamp_ns: int, message: str) -> None:
+        """Reading failed: a reset, a TLS error."""
+        if self.complete:
+            self.reusable = False
+        else:
+            ending = Ending.BROKEN_BODY if self._framing.status else Ending.BROKEN_HEADERS
+            self._close(ending, message, stamp_ns)
+
+    def abandon(
+        self,
+        status: Status,
+        phase: Phase | None,
+        reason: str | None,
+        message: str | None,
+        stamp_ns: int,
+    ) -> None:
+        """The load gives up: a deadline, a cancel, a failure before the response.
+
+        Args:
+            status: What the request counts as, unless its answer is complete or has failed already.
+            phase: Where it was; None for where the response stands.
+            reason: One word.
+            message: For a person.
+            stamp_ns: When.
+        """
+        self.reusable = False
+        if not self.complete:
+            here = Phase.BODY if self._framing.status else Phase.HEADERS
+            self._close(End(status, phase or here, reason), message, stamp_ns)
+
+    def outcome(self, ended_ns: int) -> Outcome:
+        """What became of the request, once `complete`.
+
+        Args:
+            ended_ns: When nothing more was expected.
+        """
+        if not self.complete:
+            raise RuntimeError("the reply has not ended")
+        answer = self._answer
+        http_status = self._framing.status or None
+        message = answer.message if answer.ending is not None else self._message
+        return self.timeline.finish(
+            self._end,
+            ended_ns,
+            code=answer.code,
+            http_status=http_status,
+            message=snippet(message, secrets=answer.secrets) if message else None,
+            retryable=True if http_status in _RETRYABLE else None,
+            finish_reason=answer.finish_reason,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+            bytes=self._bytes,
+            flags=answer.flag_lines(),
+            text="".join(answer.texts),
+            server_id=answer.server_id,
+        )
+
+    def _turn(self, error: HttpError | None, stamp_ns: int) -> None:
+        """Handle a read that brings more than body: the head, the end, bytes that are no HTTP."""
+        if self.complete:
+            self.reusable = False  # the bytes belong to no request
+            return
+        framing = self._framing
+        if self._take is None:
+            self._head(stamp_ns)
+        if framing.ended:
+            del framing.parts[framing.extent :]
+        self._body(stamp_ns)
+        if framing.ended:
+            self._finish(error, stamp_ns)
+        elif error is not None:
+            ending = Ending.BAD_FRAMING if framing.status else Ending.NOT_HTTP
+            self._close(ending, str(error), stamp_ns)
+
+    def _body(self, stamp_ns: int) -> None:
+        """Hand on the body parts of one read."""
+        for part in self._parts:
+            if self._take(part, stamp_ns):
+                self._close(None, None, stamp_ns)
+                break
+        self._parts.clear()
+
+    def _finish(self, error: HttpError | None, stamp_ns: int) -> None:
+        """The response is complete, and perhaps more than complete."""
+        framing = self._framing
+        alone = error is None and not framing.beyond
+        if not alone:
+            self._answer.flags["bytes_after_end"] = None
+        if not self.complete:
+            self.reusable = framing.keep_alive and alone
+            self._close(None, None, stamp_ns)
+
+    def _inflate(self, data: bytes, stamp_ns: int) -> bool:
+        """Take a part of a compressed body."""
+        try:
+            pieces = self._inflater.inflate(data)
+            return any(self._reader.take(piece, stamp_ns) for piece in pieces)
+        except zlib.error as error:
+            self._close(Ending.ENCODING, str(error), stamp_ns)
+        except TooLarge as error:
+            self._close(Ending.LARGE_BODY, str(error), stamp_ns)
+        return True
+
+    def _head(self, stamp_ns: int) -> None:
+        """Look at what has come of the head; once it is whole, choose who reads the body."""
+        framing = self._framing
+        if self.timeline.first_byte_ns is None and self._bytes:
+            self.timeline.first_byte_ns = stamp_ns
+        if framing.status:
+            self._reader = self._choose(framing)
+            self._take = self._reader.take if self._inflater is None else self._inflate
+        elif self._bytes > HEAD_LIMIT:
+            self._close(
+                Ending.LARGE_HEADERS, f"{self._bytes} bytes and no end of the headers", stamp_ns
+            )
+
+    def _choose(self, framing: Framing) -> StreamReader | WholeReader | PageReader:
+        answer = self._answer
+        headers = framing.headers
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding in _CODINGS:
+            self._inflater = Inflater()
+            answer.flags[coding] = None
+        elif coding not in ("", "identity"):
+            return PageReader(
+                answer, Ending.ENCODING, f"content-encoding {coding}, though none was asked for"
+            )
+        if "retry-after" in headers:
+            answer.flags["retry_after"] = snippet(headers["retry-after"], 40)
+        if 300 <= framing.status < 400:
+            target = headers.get("location", "nowhere")
+            return PageReader(
+                answer, Ending.REDIRECTED, f"HTTP {framing.status} to {target}, not followed"
+            )
+        if framing.status >= 400:
+            return PageReader(answer, Ending.REFUSED, f"HTTP {framing.status}")
+        wanted = "text/event-stream" if self._stream else "json"
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not kind:
+            answer.flags["no_content_type"] = None
+        elif wanted not in kind:
+            return PageReader(answer, Ending.CONTENT_TYPE, f"{kind} where {wanted} was to come")
+        return (StreamReader if self._stream else WholeReader)(answer, self.timeline)
+
+    def _close(self, ending: Ending | End | None, message: str | None, stamp_ns: int) -> None:
+        """Nothing more is expected.
+
+        Args:
+            ending: What cut the response off; None where its body is over.
+            message: For a person.
+            stamp_ns: When.
+        """
+        if self.complete:
+            return
+        self.complete = True
+        self._take = None
+        self._message = message
+        answer = self._answer
+        framing = self._framing
+        if self._inflater is not None and not self._inflater.ended:
+            answer.flags["truncated_encoding"] = None
+        if self._reader is not None and answer.ending is None:
+            whole = isinstance(self._reader, WholeReader)
+            if ending is None or not whole:
+                self._reader.end(stamp_ns, sure=framing.ended)
+        if answer.ending is not None:
+            self._end = answer.ending
+        elif ending is None or answer.answered_ns is not None:
+            self._end = settled(
+                answered=answer.answered_ns is not None,
+                empty=answer.empty,
+                asked=self._asked,
+                exact=self._exact,
+                output_tokens=answer.output_tokens,
+                chunks=len(self.timeline.token_ns),
+            )
+            if ending is not None:
+                answer.flags["cut_after_answer"] = None
+        else:
+            self._end = ending
+        framing.release()
