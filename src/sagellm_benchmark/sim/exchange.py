@@ -52,6 +52,7 @@ class Exchange:
         head_ns: Stamp of the head.
         done_ns: Stamp of the last bytes.
         sent_bytes: Bytes of the response, head included.
+        first_word: Where in `WORDS` the reply begins, once a job was taken.
         backlogged: The client read too slowly: some stamps are earlier than the kernel's sends.
     """
 
@@ -64,11 +65,11 @@ class Exchange:
         "_overhead",
         "_transport",
         "_whole",
-        "_word",
         "backlogged",
         "body_id",
         "done_ns",
         "end",
+        "first_word",
         "head_ns",
         "on_end",
         "request",
@@ -92,6 +93,7 @@ class Exchange:
         self.token_ns: list[int] = []
         self.head_ns = self.done_ns = self.sent_bytes = 0
         self.backlogged = False
+        self.first_word = 0
         self._transport = transport
         self._head = head
         self._job: Job | None = None
@@ -154,14 +156,14 @@ class Exchange:
 
     def _take(self, job: Job, word: int) -> None:
         self._job = job
-        self._word = word
+        self.first_word = word
         self._last = job.output_tokens
 
     def _send_token(self) -> None:
         frames = self._frames
         stamps = self.token_ns
         count = len(stamps)
-        piece = frames.pieces[(self._word + count) % len(WORDS)]
+        piece = frames.pieces[(self.first_word + count) % len(WORDS)]
         data = b"%x\r\n%b%b%b\r\n" % (
             self._overhead + len(piece),
             frames.before,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 
 from sagellm_benchmark.clock import NS_PER_MS
 from sagellm_benchmark.errors import UsageError
@@ -18,6 +19,8 @@ from sagellm_benchmark.sim.config import SimConfig
 from sagellm_benchmark.sim.connection import Connection
 from sagellm_benchmark.sim.engine import BatchingEngine, Costs, Engine, FixedEngine
 from sagellm_benchmark.sim.exchange import Exchange
+from sagellm_benchmark.sim.openai import OpenAI
+from sagellm_benchmark.sim.registration import Registration
 from sagellm_benchmark.sim.sagellm import Sagellm
 from sagellm_benchmark.sim.sendlog import SendLog
 from sagellm_benchmark.sim.service import Service
@@ -38,7 +41,7 @@ class Server:
         self.config = config
         self.connections: set[Connection] = set()
         self.stopping = False
-        self.dialect = Sagellm(service)
+        self.dialect = {"sagellm": Sagellm, "openai": OpenAI}[config.dialect](service)
         self._service = service
         self._log = log
 
@@ -128,15 +131,20 @@ async def _listen(
 
 async def _run(service: Service, ready: Callable[[str], None] | None, stop: asyncio.Event) -> None:
     config = service.config
+    registration = Registration(config.register, service) if config.register else None
     # A collection that walks the modules would delay every stream at once.
     gc.collect()
     gc.freeze()
-    if ready is not None:
-        ready(service.url)
+    if registration is not None:
+        await registration.enter()
     try:
-        await asyncio.wait_for(stop.wait(), config.max_seconds)
-    except asyncio.TimeoutError:
-        return
+        if ready is not None:
+            ready(service.url)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), config.max_seconds)
+    finally:
+        if registration is not None:
+            await registration.leave()
 
 
 def _ns(milliseconds: float) -> int:
