@@ -20,6 +20,9 @@ _ENDPOINTS = {
     "ready": "/ready",
     "startup": "/startup",
     "metrics": "/metrics",
+    # Named by the real one; not simulated.
+    "reload": "/v1/management/reload",
+    "sessions": "/sessions",
 }
 
 Facts = dict[str, object]
