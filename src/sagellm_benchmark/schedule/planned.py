@@ -12,7 +12,8 @@ class Planned(msgspec.Struct, frozen=True):
 
     Attributes:
         seq: 0, 1, 2, … in due order.
-        due_ns: Nanoseconds after the run's start; None in a closed loop, where a row is due when a user is free.
+        due_ns: Nanoseconds after the run's start; None in a closed loop, where a row is due when a
+            user is free.
         row: What to send.
     """
 

@@ -32,7 +32,8 @@ class Header(msgspec.Struct, omit_defaults=True, kw_only=True):
         time_resolution_s: The grid that the recorded times lie on.
         block_size: Tokens of one prefix block, where rows carry `prefix_block_ids`.
         hash_scope: Over what equal block ids mean equal blocks.
-        partial_tail_hashed: True where the last, partial block has an id too (ceil), False where not (floor).
+        partial_tail_hashed: True where the last, partial block has an id too (ceil), False where
+            not (floor).
         tokenizer: What counted the tokens.
         rows_read: Rows of the source; `rows_read == rows_emitted + sum(drops)`.
         rows_emitted: Rows that follow.
@@ -55,15 +56,18 @@ class Header(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """One request of a trace. At most one of `messages`, `prompt` and `prompt_token_ids` is set; none means that the
-    prompt is made from `input_tokens` and `prefix_block_ids`.
+    """One request of a trace.
+
+    At most one of `messages`, `prompt` and `prompt_token_ids` is set; none means that the prompt is
+    made from `input_tokens` and `prefix_block_ids`.
 
     Attributes:
         request_id: Unique in the trace.
         arrival_time_s: Seconds from the trace's origin; None only on a row with `depends_on`.
         input_tokens: Tokens of the whole prompt.
         output_tokens: Tokens of the recorded reply.
-        max_tokens: The cap that the recorded client asked for, where it differs from `output_tokens`.
+        max_tokens: The cap that the recorded client asked for, where it differs from
+            `output_tokens`.
         prefix_block_ids: Ids of the prompt's blocks of `Header.block_size` tokens, from its start.
         source_row: The source's row number, counted from 1 (its header not counted).
     """

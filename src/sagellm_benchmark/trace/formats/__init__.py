@@ -1,3 +1,3 @@
-"""."""
+"""Readers of trace formats, one small module each; `registry.FORMATS` lists them."""
 
 from __future__ import annotations

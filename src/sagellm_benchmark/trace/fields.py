@@ -1,0 +1,98 @@
+"""What holds for the fields of a row, whatever format it came from.
+
+In: a value as a file had it. Out: the value as a Row carries it, or a BadRowError that names the
+field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.trace.tally import BadRowError, DroppedError
+
+MAX_TOKENS = 10_000_000
+"""Tokens of one prompt or reply; beyond it a number is no token count but a mistake."""
+
+MAX_ID = 200
+"""Characters of an id."""
+
+_WHOLE = re.compile(rb"(\d{1,12})(?:\.0+)?")
+
+Record = TypeVar("Record")
+
+
+def decoded(decode: Callable[[bytes], Record], line: bytes) -> Record:
+    """Decode a line of JSON and name the field where it fails."""
+    try:
+        return decode(line)
+    except msgspec.ValidationError as error:
+        what, _, field = str(error).partition(" - at `$.")
+        raise BadRowError(field.rstrip("`") or "row", what) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRowError("json", str(error)) from None
+
+
+def time_ns(field: str, text: bytes, parse: Callable[[bytes], int]) -> int:
+    """Apply a parser of trace.instant and name the field where it fails."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadRowError(field, f"{shown(text)} is not a time: {error}") from None
+
+
+def count(field: str, text: bytes) -> int:
+    """Read a count of tokens or images from the text of a cell; `12.0` is 12."""
+    whole = _WHOLE.fullmatch(text)
+    if whole is None:
+        raise BadRowError(field, f"{shown(text)} is no whole number of 0 or more")
+    return bounded(field, int(whole[1]))
+
+
+def shown(text: bytes) -> str:
+    """Quote what a file had, cut to a readable length."""
+    return repr(text[:60].decode("utf-8", "replace"))
+
+
+def bounded(field: str, value: int) -> int:
+    """Refuse a count that is negative or absurd."""
+    if not 0 <= value <= MAX_TOKENS:
+        raise BadRowError(field, f"{value} is not between 0 and {MAX_TOKENS:,}")
+    return value
+
+
+def identifier(field: str, value: str) -> str:
+    """Refuse an id that is empty, too long, or carries control characters."""
+    if not 0 < len(value) <= MAX_ID or not value.isprintable():
+        raise BadRowError(field, f"an id is 1 to {MAX_ID} printable characters")
+    return value
+
+
+def some_input(field: str, tokens: int) -> int:
+    """Drop a row without input: there is nothing to send."""
+    if tokens == 0:
+        raise DroppedError("zero_input")
+    return bounded(field, tokens)
+
+
+def blocks(row: Row, field: str, block_size: int, *, partial_tail_hashed: bool | None) -> None:
+    """Refuse block ids that do not cover the prompt: they are of another block size.
+
+    A wrong size goes unseen otherwise, and makes prompts share far more or far less than they did.
+    The last, partial block has an id (ceil), has none (floor), or it is not known (either).
+    """
+    if row.prefix_block_ids is None or row.input_tokens is None:
+        return
+    have, tokens = len(row.prefix_block_ids), row.input_tokens
+    floor, ceil = tokens // block_size, -(-tokens // block_size)
+    allowed = {True: (ceil,), False: (floor,), None: (floor, ceil)}[partial_tail_hashed]
+    if have not in allowed:
+        raise BadRowError(
+            field,
+            f"{have} blocks of {block_size} tokens where {tokens} input tokens make {allowed[-1]}: "
+            "is it another block size?",
+        )

@@ -1,0 +1,142 @@
+"""The native format `sagellm.trace/1`, read and written.
+
+In: JSON lines, gzipped or not; line 1 is the header, then one request a line, in order of arrival.
+Out: the same header and rows, checked: an id, a time unless the row waits for others, at most one
+kind of content, counts within bounds, block ids that cover the prompt. Unknown keys are left to
+newer versions; an unknown schema is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.jsonl import write_lines
+from sagellm_benchmark.trace.fields import blocks, bounded, decoded, identifier, some_input
+from sagellm_benchmark.trace.formats.format import (
+    Format,
+    Head,
+    Lines,
+    Options,
+    Reading,
+    rows_only,
+    takes_no_map,
+)
+from sagellm_benchmark.trace.order import Timed
+from sagellm_benchmark.trace.row import SCHEMA, Header, Row
+from sagellm_benchmark.trace.tally import BadRowError
+
+_CONTENTS = ("messages", "prompt", "prompt_token_ids")
+_COUNTS = (
+    "output_tokens",
+    "new_input_tokens",
+    "cached_input_tokens",
+    "reasoning_output_tokens",
+    "max_tokens",
+    "turn_index",
+)
+_MAX_TIME_S = 1e12
+
+_decode_row = msgspec.json.Decoder(Row).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def write(path: str | Path, header: Header, rows: Iterable[Row]) -> None:
+    """Write a trace to a new file, gzipped where its name ends in `.gz`.
+
+    Raises:
+        UsageError: The file exists or cannot be written.
+    """
+    write_lines(path, lines(header, rows))
+
+
+def lines(header: Header, rows: Iterable[Row]) -> Iterator[bytes]:
+    """Encode a trace line by line."""
+    return map(_encode, chain([header], rows))
+
+
+def _matches(head: Head) -> bool:
+    schema = head.objects[0].get("schema") if head.objects else None
+    return isinstance(schema, str) and schema.startswith("sagellm.trace/")
+
+
+def _start(path: Path, source: Lines, options: Options) -> Reading:
+    takes_no_map("native", options)
+    rows = rows_only(source)
+    number, first = next(rows, (1, b""))
+    try:
+        header = msgspec.json.decode(first, type=Header)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"no trace header: {error}", path, number) from None
+    if header.schema != SCHEMA:
+        raise InputError(f"{header.schema!r} is not {SCHEMA!r}", path, number)
+    if header.block_size is not None and not 1 <= header.block_size <= 1 << 20:
+        raise InputError(f"block_size {header.block_size} is not 1 to 2**20", path, number)
+    return Reading(header, rows, _Parser(header).row)
+
+
+class _Parser:
+    """Decodes and checks rows; remembers the last arrival, since the file has to be in order."""
+
+    def __init__(self, header: Header) -> None:
+        self._header = header
+        self._last_s = 0.0
+
+    def row(self, _: int, line: bytes) -> Timed:
+        row = decoded(_decode_row, line)
+        identifier("request_id", row.request_id)
+        if row.session_id is not None:
+            identifier("session_id", row.session_id)
+        self._time(row)
+        self._tokens(row)
+        if sum(getattr(row, name) is not None for name in _CONTENTS) > 1:
+            raise BadRowError("row", f"has more than one of {', '.join(_CONTENTS)}")
+        return None, row
+
+    def _time(self, row: Row) -> None:
+        if row.think_time_s is not None and not 0 <= row.think_time_s <= _MAX_TIME_S:
+            raise BadRowError("think_time_s", f"{row.think_time_s} is not 0 or more")
+        arrival_s = row.arrival_time_s
+        if arrival_s is None:
+            if not row.depends_on:
+                raise BadRowError("arrival_time_s", "missing, and there is no depends_on")
+        elif not 0 <= arrival_s <= _MAX_TIME_S:
+            raise BadRowError("arrival_time_s", f"{arrival_s} is not 0 or more")
+        elif arrival_s < self._last_s:
+            raise BadRowError(
+                "arrival_time_s",
+                f"{arrival_s} is earlier than {self._last_s} before it; sort the rows by time",
+            )
+        else:
+            self._last_s = arrival_s
+
+    def _tokens(self, row: Row) -> None:
+        for name in _COUNTS:
+            value = getattr(row, name)
+            if value is not None:
+                bounded(name, value)
+        if row.input_tokens is not None:
+            some_input("input_tokens", row.input_tokens)
+        if row.prefix_block_ids is None:
+            return
+        if self._header.block_size is None:
+            raise BadRowError("prefix_block_ids", "line 1 has no block_size")
+        blocks(
+            row,
+            "prefix_block_ids",
+            self._header.block_size,
+            partial_tail_hashed=self._header.partial_tail_hashed,
+        )
+
+
+FORMAT = Format(
+    name="native",
+    about="sagellm.trace/1 (JSON lines with a header)",
+    matches=_matches,
+    start=_start,
+    window=0,
+)

@@ -1,0 +1,73 @@
+"""Times of foreign traces as exact integers.
+
+In: the text of a time, as its file has it. Out: nanoseconds as an int. No digit is lost on the way:
+epoch seconds in a float64 resolve no finer than 2.4e-7 s, so a time becomes a float only after the
+trace's first one was subtracted.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from functools import lru_cache
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NUMBER = re.compile(rb"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
+_INSTANT = re.compile(
+    rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE
+)
+_MAX_NS = 10**21
+
+
+def number_ns(text: bytes, power: int) -> int:
+    """Turn a decimal number of 10**power nanoseconds into nanoseconds, rounded half to even.
+
+    Raises:
+        ValueError: It is no finite, non-negative number, or over 10**12 seconds.
+    """
+    if text.isdigit() and len(text) <= 30:
+        value = int(text) * 10**power
+    elif _NUMBER.fullmatch(text):
+        value = round(Decimal(text.decode()).scaleb(power))
+    else:
+        raise ValueError("no finite, non-negative number")
+    if value > _MAX_NS:
+        raise ValueError("over 10**12 seconds")
+    return value
+
+
+def instant_ns(text: bytes) -> int:
+    """Turn `YYYY-MM-DD hh:mm:ss[.fraction][zone]` (or with `T`) into Unix nanoseconds.
+
+    Without a zone it is UTC.
+
+    Raises:
+        ValueError: It has another form, more than 9 digits in its fraction, or lies before 1970.
+    """
+    parts = _INSTANT.fullmatch(text)
+    if parts is None:
+        raise ValueError("no date and time such as 2024-05-12 00:00:00.001163+00:00")
+    minute, second, fraction, zone = parts.groups()
+    if second > b"59":
+        raise ValueError("its seconds exceed 59")
+    seconds = _minute_s(minute, zone) + int(second)
+    return seconds * 1_000_000_000 + (int(fraction.ljust(9, b"0")) if fraction else 0)
+
+
+@lru_cache(maxsize=64)
+def _minute_s(minute: bytes, zone: bytes | None) -> int:
+    """Unix seconds of a minute; consecutive rows share it."""
+    offset = "+00:00" if zone is None or zone in b"Zz" else zone.decode()
+    moment = datetime.fromisoformat(minute.decode().replace("t", "T") + offset)
+    if moment < _EPOCH:
+        raise ValueError("before 1970")
+    return (moment - _EPOCH) // timedelta(seconds=1)
+
+
+def instant_text(unix_ns: int) -> str:
+    """Write Unix nanoseconds as RFC 3339 in UTC, with as many digits as it takes."""
+    seconds, fraction = divmod(unix_ns, 1_000_000_000)
+    moment = _EPOCH + timedelta(seconds=seconds)
+    digits = f".{fraction:09d}".rstrip("0") if fraction else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{digits}Z"

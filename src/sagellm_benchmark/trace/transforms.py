@@ -1,0 +1,114 @@
+"""What part of a trace is replayed, and at what pace.
+
+In: rows in order of arrival. Out: the rows that were selected, in the same order; `start`, `end`
+and `limit` apply in this order and before any change of pace. The pace is a factor on time. Both
+are streams: nothing is held but the ids of sessions that a limit must not cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.trace.row import Row
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The part of a trace that counts.
+
+    Attributes:
+        start_s: Leave out rows that arrive before; this instant becomes 0.
+        end_s: Leave out rows that arrive at this instant or later.
+        limit: Take so many rows of the rest. Sessions begun by then are followed to their end
+            (within `end_s`), so that there can be more.
+        cut_sessions: Stop at the limit, in the middle of sessions too.
+    """
+
+    start_s: float | None = None
+    end_s: float | None = None
+    limit: int | None = None
+    cut_sessions: bool = False
+
+    def __post_init__(self) -> None:
+        for option, value in (("--start", self.start_s), ("--end", self.end_s)):
+            if value is not None and not 0 <= value < math.inf:
+                raise UsageError(f"{option}: {value} is not a time of 0 s or more")
+        if self.end_s is not None and self.end_s <= (self.start_s or 0):
+            raise UsageError(f"--end: {self.end_s} is not after the start")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit: {self.limit} is not 1 or more")
+
+    def described(self) -> dict[str, Any] | None:
+        """What a trace's header says of it; None if everything was taken."""
+        said = {key: value for key, value in asdict(self).items() if value not in (None, False)}
+        return {"op": "select", **said} if said.keys() - {"cut_sessions"} else None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a trace is replayed.
+
+    Attributes:
+        speed: Time runs so many times as fast, think times too.
+        rate: Retime to so many requests a second in the mean, shape kept; excludes a speed.
+    """
+
+    speed: float = 1.0
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        for option, value in (("--speed", self.speed), ("--rate", self.rate)):
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{option}: {value} is not a number above 0")
+        if self.rate is not None and self.speed != 1.0:
+            raise UsageError("--rate: excludes --speed; give one of them")
+
+    def factor(self, rows: int, span_s: float) -> float:
+        """Find the factor that divides all times of `rows` rows over `span_s` seconds.
+
+        Raises:
+            UsageError: A rate is asked of rows that all arrive at one instant.
+        """
+        if self.rate is None:
+            return self.speed
+        if span_s <= 0:
+            raise UsageError(
+                "--rate: all rows arrive at one instant, so there is no pace to change"
+            )
+        return self.rate * span_s / (rows - 1)
+
+
+def select(rows: Iterator[Row], selection: Selection) -> Iterator[Row]:
+    """Yield the selected rows with their arrivals unchanged, and stop reading as soon as possible.
+
+    Raises:
+        UsageError: A part is asked of rows that have no arrival time of their own.
+    """
+    if selection.described() is None:
+        yield from rows
+        return
+    taken = 0
+    followed: set[str] = set()
+    for row in rows:
+        if row.arrival_time_s is None:
+            raise UsageError(
+                f"request {row.request_id} has no arrival time (it waits for others); "
+                "--start, --end and --limit need one on every row"
+            )
+        if selection.start_s is not None and row.arrival_time_s < selection.start_s:
+            continue
+        if selection.end_s is not None and row.arrival_time_s >= selection.end_s:
+            return
+        if selection.limit is None or taken < selection.limit:
+            taken += 1
+            if row.session_id is not None and not selection.cut_sessions:
+                followed.add(row.session_id)
+        elif not followed:
+            return
+        elif row.session_id not in followed:
+            continue
+        yield row
