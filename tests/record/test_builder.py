@@ -6,13 +6,14 @@ import time
 
 import msgspec
 import pytest
-from .outcomes import UNIX_S, at, outcome, record
 
 from sagellm_benchmark.protocol import ErrorCode, Metrics
 from sagellm_benchmark.record.builder import Warmup
 from sagellm_benchmark.record.record import Asked, RequestRecord
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.states import Phase, Status
+
+from .outcomes import UNIX_S, at, outcome, record
 
 
 def test_metrics_are_the_protocols() -> None:

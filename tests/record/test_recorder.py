@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
-from .outcomes import outcome, record
-
-from sagellm_benchmark.record.record import RequestRecord
+from sagellm_benchmark.record.record import RequestRecord, StatusWord
 from sagellm_benchmark.record.recorder import Recorder
 from sagellm_benchmark.record.segments import SegmentWriter, read_records
 from sagellm_benchmark.wire.states import Status
+
+from .outcomes import outcome, record
 
 
 def test_every_record_goes_to_disk_and_listeners(tmp_path: Path) -> None:
@@ -26,7 +27,7 @@ def test_every_record_goes_to_disk_and_listeners(tmp_path: Path) -> None:
     assert heard == records == list(read_records([writer.path]))
     assert recorder.counts["ok"] == 2
     assert recorder.counts["timeout"] == 1
-    assert set(recorder.counts) == {status.value for status in Status}
+    assert set(recorder.counts) == {status.value for status in Status} == set(get_args(StatusWord))
     assert recorder.missing == 0
     assert recorder.failed is None
 

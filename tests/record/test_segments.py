@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from .outcomes import record
 
 from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.record.segments import WRITE_AT, SegmentWriter, read_records
+
+from .outcomes import record
 
 
 def _segment(folder: Path, name: str, numbers: range) -> Path:
@@ -67,6 +68,11 @@ def test_other_damage_names_file_and_line(tmp_path: Path) -> None:
         list(read_records([path]))
     path.write_bytes(path.read_bytes()[3:].replace(b"sagellm.record/1", b"sagellm.record/9"))
     with pytest.raises(InputError, match=r"a\.jsonl:1: schema 'sagellm.record/9'"):
+        list(read_records([path]))
+    path.write_bytes(
+        path.read_bytes().replace(b"record/9", b"record/1").replace(b'"ok"', b'"fine"')
+    )
+    with pytest.raises(InputError, match=r"a\.jsonl:1: .*status"):
         list(read_records([path]))
     with pytest.raises(InputError, match=r"none\.jsonl: cannot be read"):
         list(read_records([tmp_path / "none.jsonl"]))

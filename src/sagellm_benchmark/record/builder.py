@@ -156,7 +156,7 @@ class RecordContext:
             return [(gap + 500) // 1000 / 1000 for gap in gaps_ns], None
         return None, count_gaps([(gap + 500) // 1000 for gap in gaps_ns])
 
-    def _tokens(self, outcome: Outcome) -> tuple[str, int | None]:
+    def _tokens(self, outcome: Outcome) -> tuple[Literal["usage", "chunks"], int | None]:
         """Where the number of output tokens comes from, and the number; unknown is None."""
         by_usage = outcome.output_tokens
         if self.token_source == "usage" or (self.token_source == "auto" and by_usage is not None):

@@ -6,13 +6,28 @@ they do not know. Adding a key keeps `sagellm.record/1`; changing the meaning of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from sagellm_benchmark.record.buckets import BucketCounts
 
 SCHEMA = "sagellm.record/1"
+
+StatusWord = Literal[
+    "ok",
+    "http_error",
+    "stream_error",
+    "incomplete",
+    "malformed",
+    "connect_error",
+    "timeout",
+    "cancelled",
+    "dropped",
+    "skipped",
+    "lost",
+]
+"""The values of `wire.states.Status`, checked where a record is read."""
 
 
 class RecordError(msgspec.Struct):
@@ -65,7 +80,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     done_s: float | None = None
     ended_s: float
 
-    status: str
+    status: StatusWord
     phase: str | None = None
     reason: str | None = None
     error: RecordError | None = None
@@ -75,7 +90,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     input_tokens: int | None = None
     output_tokens: int | None = None
     asked: Asked
-    token_source: str
+    token_source: Literal["usage", "tokenizer", "chunks"]
     chunks: int = 0
     reads: int = 0
     bytes: int = 0

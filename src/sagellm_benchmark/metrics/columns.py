@@ -1,0 +1,158 @@
+"""The run in memory: about 90 bytes a request, enough for every figure of the summary.
+
+Records come in one by one, in any order, from the running load or from segments; a table in the
+order of `seq` comes out. Gaps are not kept but counted. Whoever feeds the same records gets the
+same table and the same counts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sagellm_benchmark.metrics.slices import Gaps, SlicedGaps
+from sagellm_benchmark.record.record import RequestRecord
+from sagellm_benchmark.wire.states import Status
+
+STATUSES = tuple(status.value for status in Status)
+"""The status words; a table holds their positions here."""
+
+OK = STATUSES.index("ok")
+
+SOURCES = ("usage", "tokenizer", "chunks")
+"""The token sources; a table holds their positions here."""
+
+UNKNOWN = -1
+"""Stands in a table for a number of tokens that is not known."""
+
+_COLUMNS = (
+    ("seq", "I"),
+    ("group", "I"),
+    ("status", "B"),
+    ("source", "B"),
+    ("warmup", "?"),
+    ("short", "?"),
+    ("due", "d"),
+    ("sent", "d"),
+    ("connected", "d"),
+    ("first_token", "d"),
+    ("first_answer", "d"),
+    ("last_token", "d"),
+    ("ended", "d"),
+    ("input_tokens", "i"),
+    ("output_tokens", "i"),
+    ("asked_input", "i"),
+    ("asked_output", "i"),
+    ("chunks", "i"),
+    ("reads", "i"),
+)
+_PACK = struct.Struct("<" + "".join(code for _, code in _COLUMNS)).pack
+_TABLE = np.dtype([(name, f"<{code}" if code != "?" else code) for name, code in _COLUMNS])
+_VARYING = re.compile(r"[0-9a-fA-F-]{8,}|\d+")
+
+
+class Group(NamedTuple):
+    """What requests are grouped by."""
+
+    model: str
+    tenant: str | None
+    class_: str | None
+    host: str
+    name: str
+
+
+@dataclass(slots=True)
+class Failure:
+    """Requests that failed alike: the first of them by `seq` speaks for all."""
+
+    seq: int
+    message: str
+    count: int
+
+
+class Columns:
+    """Everything a summary needs of the records of a run.
+
+    Attributes:
+        groups: The groups met, by their number in the table.
+        group_gaps: Gaps of each group, of measured ok requests.
+        gaps: Gaps of the run, of measured ok requests.
+        failures: Requests that are not ok, by (status, code, shape of the message).
+    """
+
+    def __init__(self) -> None:
+        self.groups: dict[Group, int] = {}
+        self.group_gaps: list[Gaps] = []
+        self.gaps = SlicedGaps()
+        self.failures: dict[tuple[str, str | None, str], Failure] = {}
+        self._rows = bytearray()
+
+    def add(self, record: RequestRecord) -> None:
+        """Take one record."""
+        group = self._group(record)
+        ok = record.status == "ok"
+        asked = record.asked
+        self._rows += _PACK(
+            record.seq,
+            group,
+            STATUSES.index(record.status),
+            SOURCES.index(record.token_source),
+            record.warmup,
+            ok and "short_output" in record.flags,
+            record.due_s,
+            _seconds(record.sent_s),
+            _seconds(record.connected_s),
+            _seconds(record.first_token_s),
+            _seconds(record.first_answer_s),
+            _seconds(record.last_token_s),
+            record.ended_s,
+            _tokens(record.input_tokens),
+            _tokens(record.output_tokens),
+            _tokens(asked.input_tokens),
+            _tokens(asked.output_tokens),
+            record.chunks,
+            record.reads,
+        )
+        if not ok:
+            self._fail(record)
+        elif not record.warmup and record.sent_s is not None:
+            self.gaps.add(record.sent_s, record)
+            self.group_gaps[group].add(record)
+
+    def table(self) -> np.ndarray:
+        """A structured array of all records in the order of `seq`; unknown times are NaN."""
+        rows = np.frombuffer(self._rows, dtype=_TABLE)
+        return rows[np.argsort(rows["seq"], kind="stable")]
+
+    def _group(self, record: RequestRecord) -> int:
+        key = Group(record.model, record.tenant, record.class_, record.host, record.name)
+        number = self.groups.get(key)
+        if number is None:
+            number = self.groups[key] = len(self.groups)
+            self.group_gaps.append(Gaps())
+        return number
+
+    def _fail(self, record: RequestRecord) -> None:
+        code = record.error.code if record.error else None
+        message = record.error.message if record.error else (record.reason or record.status)
+        key = (record.status, code, _VARYING.sub("#", message))
+        failure = self.failures.get(key)
+        if failure is None:
+            self.failures[key] = Failure(record.seq, message, 1)
+            return
+        failure.count += 1
+        if record.seq < failure.seq:
+            failure.seq, failure.message = record.seq, message
+
+
+def _seconds(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _tokens(value: int | None) -> int:
+    return UNKNOWN if value is None else value

@@ -1,0 +1,79 @@
+"""Was the traffic that was sent the traffic that was planned?
+
+A table of records in, the `fidelity` block out: lag, rates, the shape of the arrivals, tokens asked
+for and got. A closed loop has no schedule, so there everything that compares with one is null.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sagellm_benchmark.metrics.columns import UNKNOWN
+from sagellm_benchmark.metrics.latency import Latencies
+from sagellm_benchmark.metrics.quantiles import DECIMALS, block
+
+SAME_GAP_S = 0.001
+"""Gaps between arrivals that differ by less are the same to `iat_ks`."""
+
+
+def fidelity(latencies: Latencies, *, closed: bool) -> dict[str, Any]:
+    """The `fidelity` block of the measured requests."""
+    table = latencies.table
+    sent = np.sort(table["sent"][~np.isnan(table["sent"])])
+    due = np.sort(table["due"])
+    planned_gaps, sent_gaps = np.diff(due), np.diff(sent)
+    return {
+        "dispatch_lag_ms": block(latencies.dispatch_lag_ms),
+        "offered_rps": None if closed else rate(due),
+        "achieved_rps": rate(sent),
+        "iat_ks": None if closed else distance(planned_gaps, sent_gaps),
+        "iat_cv": {"planned": None if closed else spread(planned_gaps), "sent": spread(sent_gaps)},
+        "input_tokens": _tokens(latencies, "asked_input", "input_tokens"),
+        "output_tokens": _tokens(latencies, "asked_output", "output_tokens"),
+    }
+
+
+def rate(times_s: np.ndarray) -> float | None:
+    """How many a second: n/(last - first) of ascending times; None where that is no time at all."""
+    if times_s.size < 2 or times_s[-1] <= times_s[0]:
+        return None
+    return round(float(times_s.size / (times_s[-1] - times_s[0])), DECIMALS)
+
+
+def spread(gaps_s: np.ndarray) -> float | None:
+    """Coefficient of variation of gaps: 1 for Poisson arrivals, 0 for constant ones."""
+    if gaps_s.size == 0 or gaps_s.mean() <= 0:
+        return None
+    return round(float(gaps_s.std() / gaps_s.mean()), DECIMALS)
+
+
+def distance(planned_s: np.ndarray, sent_s: np.ndarray) -> float | None:
+    """Kolmogorov-Smirnov distance of two sets of gaps, blind to shifts under `SAME_GAP_S`.
+
+    Without that a constant rate would be at a distance of 0.5 from itself sent a microsecond early
+    or late.
+    """
+    if planned_s.size == 0 or sent_s.size == 0:
+        return None
+    planned, sent = np.sort(planned_s), np.sort(sent_s)
+    beyond = max(_excess(planned, sent), _excess(sent, planned))
+    return round(float(beyond), DECIMALS)
+
+
+def _excess(one: np.ndarray, other: np.ndarray) -> float:
+    """How far the share of `one` at or below any value exceeds that of `other`, shifted."""
+    upto_one = np.searchsorted(one, one, side="right") / one.size
+    upto_other = np.searchsorted(other, one + SAME_GAP_S, side="right") / other.size
+    return float(max(0.0, (upto_one - upto_other).max()))
+
+
+def _tokens(latencies: Latencies, asked: str, got: str) -> dict[str, int | None]:
+    """Asked for and got by the ok requests of which both are known; got is null if none is."""
+    rows = latencies.table[latencies.ok]
+    wanted = rows[rows[asked] != UNKNOWN]
+    both = wanted[wanted[got] != UNKNOWN]
+    if both.size:
+        return {"asked": int(both[asked].sum()), "got": int(both[got].sum())}
+    return {"asked": int(wanted[asked].sum()) if wanted.size else None, "got": None}

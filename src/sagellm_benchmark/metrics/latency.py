@@ -1,0 +1,114 @@
+"""Latencies of requests from a table of their stamps, in milliseconds: all definitions.
+
+Each array has one value a row, NaN where the request has none: no token, no new connection, a reply
+that was not streamed. Nothing is filtered here; summaries take the ok requests only.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from sagellm_benchmark.metrics.columns import OK
+from sagellm_benchmark.metrics.quantiles import DECIMALS
+from sagellm_benchmark.metrics.slo import Slo
+
+
+class Latencies:
+    """The latencies of a table's rows.
+
+    Args:
+        table: Rows of `Columns.table()`.
+    """
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = table
+
+    def __getitem__(self, metric: str) -> np.ndarray:
+        """Milliseconds by the metric's name, shape (rows,)."""
+        return getattr(self, metric)
+
+    @cached_property
+    def ok(self) -> np.ndarray:
+        """Which rows are ok, shape (rows,)."""
+        return self.table["status"] == OK
+
+    @cached_property
+    def ttft_ms(self) -> np.ndarray:
+        """First token - sent."""
+        return self._between("sent", "first_token")
+
+    @cached_property
+    def ttfa_ms(self) -> np.ndarray:
+        """First token that is not reasoning - sent."""
+        return self._between("sent", "first_answer")
+
+    @cached_property
+    def ttft_from_due_ms(self) -> np.ndarray:
+        """First token - due."""
+        return self._between("due", "first_token")
+
+    @cached_property
+    def e2e_ms(self) -> np.ndarray:
+        """Last token (of a whole reply its last byte) - sent."""
+        return self._between("sent", "last_token")
+
+    @cached_property
+    def e2e_from_due_ms(self) -> np.ndarray:
+        """Last token - due."""
+        return self._between("due", "last_token")
+
+    @cached_property
+    def connect_ms(self) -> np.ndarray:
+        """New connection ready - sent."""
+        return self._between("sent", "connected")
+
+    @cached_property
+    def dispatch_lag_ms(self) -> np.ndarray:
+        """Sent - due."""
+        return self._between("due", "sent")
+
+    @cached_property
+    def tpot_ms(self) -> np.ndarray:
+        """(last token - first token)/(n - 1), of two tokens in two chunks at least."""
+        tokens, chunks = self.table["output_tokens"], self.table["chunks"]
+        several = (tokens > 1) & (chunks > 1)
+        steps = np.where(several, tokens - 1, np.nan)
+        return np.round(self._between("first_token", "last_token") / steps, DECIMALS)
+
+    @cached_property
+    def protocol_tpot_ms(self) -> np.ndarray:
+        """The Protocol's `tpot_ms`: e2e/n."""
+        return np.round(self.e2e_ms / self._some_tokens, DECIMALS)
+
+    @cached_property
+    def throughput_tps(self) -> np.ndarray:
+        """Tokens a second of one request: n/e2e."""
+        taken = np.where(self.e2e_ms > 0, self.e2e_ms, np.nan)
+        return np.round(self._some_tokens * 1000 / taken, DECIMALS)
+
+    def good(self, slos: tuple[Slo, ...]) -> np.ndarray:
+        """Which rows are ok and meet every objective per request, shape (rows,).
+
+        A reply of one chunk has no TPOT and a pooled connection no connect time: there was nothing
+        to be slow. A request without any other latency does not meet a limit on it.
+        """
+        good = self.ok.copy()
+        for slo in slos:
+            if not slo.per_request:
+                continue
+            values = self[slo.metric]
+            met = values <= slo.limit
+            if slo.metric in ("tpot_ms", "connect_ms"):
+                met |= np.isnan(values)
+            good &= met
+        return good
+
+    @cached_property
+    def _some_tokens(self) -> np.ndarray:
+        tokens = self.table["output_tokens"]
+        return np.where(tokens > 0, tokens, np.nan)
+
+    def _between(self, start: str, end: str) -> np.ndarray:
+        return np.round((self.table[end] - self.table[start]) * 1000, DECIMALS)

@@ -1,0 +1,95 @@
+"""What a reader of the figures must know, in sentences.
+
+Selections of a run in, lines out, each with its number. A note is no judgement: it says what the
+figures do not show by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from sagellm_benchmark.metrics.blocks import short_output, tokens
+from sagellm_benchmark.metrics.gateway import gateway_limit
+from sagellm_benchmark.metrics.latency import Latencies
+
+SHARED_STAMPS = 0.05
+"""From this share of token frames without a stamp of their own on, gap percentiles are blurred."""
+
+
+def notes(
+    whole: Latencies,
+    measured: Latencies,
+    hosts: np.ndarray,
+    dialect: str | None,
+    unreached: int,
+) -> list[str]:
+    """All notes of a run.
+
+    Args:
+        whole: All requests.
+        measured: Those that are not warm-up.
+        hosts: Of each row of `whole`, the number of its host.
+        dialect: What the target speaks, None if unknown.
+        unreached: Rows of the trace that the run did not come to.
+    """
+    lines = [
+        *(_gateways(whole, hosts, dialect)),
+        _short(measured, dialect),
+        _source(measured),
+        _shared(measured),
+        _warmup(whole, measured),
+        f"{unreached} rows of the trace were not reached" if unreached else None,
+    ]
+    return [line for line in lines if line]
+
+
+def shared_stamp_fraction(latencies: Latencies) -> float | None:
+    """Share of token frames that came in one read with an earlier one: no stamp of their own."""
+    table = latencies.table
+    chunks = int(table["chunks"].sum(dtype=np.int64))
+    return 1 - int(table["reads"].sum(dtype=np.int64)) / chunks if chunks else None
+
+
+def _gateways(whole: Latencies, hosts: np.ndarray, dialect: str | None) -> Iterable[str | None]:
+    """One process a host: each is looked at by itself."""
+    for host in np.unique(hosts).tolist():
+        yield gateway_limit(Latencies(whole.table[hosts == host]), dialect)
+
+
+def _short(measured: Latencies, dialect: str | None) -> str | None:
+    short = short_output(measured)
+    if not short["count"]:
+        return None
+    line = f"{short['count']} of {int(measured.ok.sum())} replies shorter than asked"
+    if short["estimate"]:
+        line += " (an estimate: tokens were counted in chunks)"
+    return line + ("; this gateway hides truncation" if dialect == "sagellm" else "")
+
+
+def _source(measured: Latencies) -> str | None:
+    source = tokens(measured)["source"]
+    if source == "chunks":
+        return "output tokens are counted in chunks (lower bound): the server gave no usage"
+    if source == "mixed":
+        return "output tokens of some replies are counted in chunks (lower bound), not by usage"
+    return None
+
+
+def _shared(measured: Latencies) -> str | None:
+    fraction = shared_stamp_fraction(measured)
+    if fraction is None or fraction < SHARED_STAMPS:
+        return None
+    return (
+        f"{fraction:.0%} of the token frames came together with another and share its time: "
+        "TTFT and TPOT are right, percentiles of gaps and ITL are not"
+    )
+
+
+def _warmup(whole: Latencies, measured: Latencies) -> str | None:
+    warm = whole.table.size - measured.table.size
+    failed = int((~whole.ok).sum()) - int((~measured.ok).sum())
+    if not failed:
+        return None
+    return f"{failed} of {warm} warm-up requests failed; no figure but the counts shows them"

@@ -1,0 +1,225 @@
+"""The columns of a run in, `summary.json` (`sagellm.summary/1`) out.
+
+The headline is the run without its warm-up; `counts` and `errors` are of every planned request. The
+same records give the same dict, in whatever order they came and however they were split over
+segments and workers. Every float is finite or null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sagellm_benchmark.metrics.blocks import Selection, blocks, counts, share
+from sagellm_benchmark.metrics.columns import Columns, Group
+from sagellm_benchmark.metrics.fidelity import fidelity
+from sagellm_benchmark.metrics.latency import Latencies
+from sagellm_benchmark.metrics.notes import notes, shared_stamp_fraction
+from sagellm_benchmark.metrics.slices import SlicedGaps
+from sagellm_benchmark.metrics.slo import Slo, evaluate
+from sagellm_benchmark.metrics.verdict import Evidence, Thresholds, judge
+
+SCHEMA = "sagellm.summary/1"
+
+STEADY_LEAST = 20
+"""Under this many requests sent there is no steady window."""
+
+STEADY_CUT = 0.1
+"""Share of the sending span that the steady window leaves out at either end."""
+
+ERROR_LINES = 50
+"""Kinds of errors that are listed; the rest is one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What the records do not say.
+
+    Attributes:
+        run_id: Name of the run.
+        started_at: RFC 3339 instant of the run's second 0.
+        rows: Rows of the plan.
+        planned: Rows that fell due, or were settled without sending.
+        closed: A closed loop: rows have no due time of their own.
+        slos: All objectives.
+        generator: Keys of the summary's `generator`; `stalls` are [start_s, end_s] of event-loop
+            stalls over
+            `Thresholds.stall_ms`, in seconds of the run.
+        dialect: What the target speaks: "sagellm", "openai", None if unknown.
+        lost_workers: Workers that died.
+        write_failure: `Recorder.failed`.
+        interrupted: The signal that ended the run, by name.
+        thresholds: Of the verdict.
+    """
+
+    run_id: str
+    started_at: str
+    rows: int
+    planned: int
+    closed: bool = False
+    slos: tuple[Slo, ...] = ()
+    generator: Mapping[str, Any] = field(default_factory=dict)
+    dialect: str | None = None
+    lost_workers: Sequence[str] = ()
+    write_failure: str | None = None
+    interrupted: str | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
+    """Make the summary of a run, from its records as they came or as they were read."""
+    table = columns.table()
+    whole = Latencies(table)
+    measured = Latencies(table[~table["warmup"]])
+    run = Selection(measured, columns.gaps.total(), _duration(measured.table))
+    common = blocks(run, facts.slos)
+    all_counts = {**counts(table), "planned": facts.planned}
+    lag = fidelity(measured, closed=facts.closed)
+    generator = _generator(facts.generator, measured)
+    gates = evaluate(facts.slos, common)
+    evidence = _evidence(facts, whole, common, all_counts, lag, gates)
+    unreached = max(0, facts.rows - facts.planned)
+    return {
+        "schema": SCHEMA,
+        "run_id": facts.run_id,
+        "started_at": facts.started_at,
+        "duration_s": run.duration_s,
+        "verdict": judge(evidence, facts.thresholds),
+        "counts": all_counts,
+        "warmup": counts(table[table["warmup"]]),
+        "trace": {"rows": facts.rows, "released": facts.planned, "unreached": unreached},
+        "short_output": common["short_output"],
+        "exact": True,
+        "latency": common["latency"],
+        "throughput": common["throughput"],
+        "goodput": common["goodput"],
+        "slo": gates,
+        "fidelity": lag,
+        "generator": generator,
+        "tokens": common["tokens"],
+        "errors": _errors(columns),
+        "groups": _groups(columns, measured, run.duration_s, facts.slos),
+        "steady": _steady(measured, columns.gaps, facts.slos),
+        "protocol_metrics": common["protocol_metrics"],
+        "notes": notes(whole, measured, _hosts(columns, table), facts.dialect, unreached),
+    }
+
+
+def _duration(table: np.ndarray) -> float | None:
+    """From the first due to the last ended."""
+    if not table.size:
+        return None
+    return round(float(table["ended"].max() - table["due"].min()), 9)
+
+
+def _generator(given: Mapping[str, Any], measured: Latencies) -> dict[str, Any]:
+    unknown = {"cpu_percent": None, "loop_lag_ms": None, "read_lag_ms": None}
+    shared = {"shared_stamp_fraction": shared_stamp_fraction(measured)}
+    return {**unknown, **shared, "workers": [], "stalls": [], **given}
+
+
+def _evidence(
+    facts: RunFacts,
+    whole: Latencies,
+    common: Mapping[str, Any],
+    all_counts: Mapping[str, int],
+    lag: Mapping[str, Any],
+    gates: Sequence[Mapping[str, Any]],
+) -> Evidence:
+    stalls = facts.generator.get("stalls")
+    return Evidence(
+        counts=all_counts,
+        duplicates=int((np.diff(whole.table["seq"]) == 0).sum()),
+        dispatch_lag=None if facts.closed else lag["dispatch_lag_ms"],
+        ttft_p50_ms=common["latency"]["ttft_ms"]["p50"],
+        read_lag=facts.generator.get("read_lag_ms"),
+        stalled_fraction=None if stalls is None else _stalled(whole.table, stalls),
+        cpu_percent=facts.generator.get("cpu_percent"),
+        lost_workers=facts.lost_workers,
+        write_failure=facts.write_failure,
+        interrupted=facts.interrupted,
+        gates=gates,
+    )
+
+
+def _stalled(table: np.ndarray, stalls: Sequence[Sequence[float]]) -> float | None:
+    """Share of the sent requests that were in flight during a stall."""
+    sent = table[~np.isnan(table["sent"])]
+    touched = np.zeros(sent.size, dtype=bool)
+    for start_s, end_s in stalls:
+        touched |= (sent["sent"] < end_s) & (sent["ended"] > start_s)
+    return share(int(touched.sum()), int(sent.size))
+
+
+def _errors(columns: Columns) -> list[dict[str, Any]]:
+    """Failures by kind, most frequent first; numbers and ids in a message make no kind."""
+    lines = [
+        {"status": status, "code": code, "message": failure.message, "count": failure.count}
+        for (status, code, _), failure in columns.failures.items()
+    ]
+    lines.sort(
+        key=lambda line: (-line["count"], line["status"], line["code"] or "", line["message"])
+    )
+    rest = lines[ERROR_LINES:]
+    if rest:
+        count = sum(line["count"] for line in rest)
+        message = f"{len(rest)} more kinds"
+        lines[ERROR_LINES:] = [{"status": None, "code": None, "message": message, "count": count}]
+    return lines
+
+
+def _groups(
+    columns: Columns, measured: Latencies, duration_s: float | None, slos: tuple[Slo, ...]
+) -> list[dict[str, Any]]:
+    """The common blocks of each group; rates are over the run's duration, so that groups add up."""
+    table = measured.table
+    by_group = np.argsort(table["group"], kind="stable")
+    ends = np.cumsum(np.bincount(table["group"], minlength=len(columns.groups)))
+    found = []
+    for group, number in sorted(columns.groups.items(), key=_group_order):
+        start = int(ends[number - 1]) if number else 0
+        rows = by_group[start : int(ends[number])]
+        if not rows.size:
+            continue
+        selection = Selection(Latencies(table[rows]), columns.group_gaps[number], duration_s)
+        found.append({**_group_names(group), **blocks(selection, slos)})
+    return found
+
+
+def _group_order(item: tuple[Group, int]) -> tuple[str, ...]:
+    return tuple(name or "" for name in item[0])
+
+
+def _group_names(group: Group) -> dict[str, str | None]:
+    model, tenant, class_, host, name = group
+    return {"model": model, "tenant": tenant, "class": class_, "host": host, "name": name}
+
+
+def _steady(measured: Latencies, gaps: SlicedGaps, slos: tuple[Slo, ...]) -> dict[str, Any] | None:
+    """The common blocks of the requests sent in the middle of the run."""
+    table = measured.table
+    sent = table["sent"][~np.isnan(table["sent"])]
+    if sent.size < STEADY_LEAST:
+        return None
+    first, last, width = float(sent.min()), float(sent.max()), gaps.width_s
+    cut = (last - first) * STEADY_CUT
+    start_s = float(np.ceil((first + cut) / width)) * width
+    end_s = float(np.floor((last - cut) / width)) * width
+    if end_s <= start_s:
+        return None
+    when = np.where(np.isnan(table["sent"]), table["due"], table["sent"])
+    rows = table[(when >= start_s) & (when < end_s)]
+    selection = Selection(Latencies(rows), gaps.between(start_s, end_s), end_s - start_s)
+    return {"window": {"start_s": start_s, "end_s": end_s}, **blocks(selection, slos)}
+
+
+def _hosts(columns: Columns, table: np.ndarray) -> np.ndarray:
+    """Of each row, the number of its host."""
+    numbers: dict[str, int] = {}
+    of_group = np.zeros(max(1, len(columns.groups)), dtype=np.int64)
+    for group, number in columns.groups.items():
+        of_group[number] = numbers.setdefault(group.host, len(numbers))
+    return of_group[table["group"]]
