@@ -20,10 +20,17 @@ _NAMED = re.compile(r"\(code: ErrorCode\.([A-Z_]+)\)")
 
 
 class Complaint(NamedTuple):
-    """A server's error: one redacted line, and the Protocol's code if it names one."""
+    """A server's error: one redacted line, and what else it says of it, where it does.
+
+    Attributes:
+        message: What went wrong.
+        code: The Protocol's code.
+        retryable: Whether trying again may help.
+    """
 
     message: str
     code: ErrorCode | None
+    retryable: bool | None = None
 
 
 def from_content(content: str, secrets: tuple[str, ...]) -> Complaint | None:
@@ -34,26 +41,39 @@ def from_content(content: str, secrets: tuple[str, ...]) -> Complaint | None:
 
 def from_value(value: Any, secrets: tuple[str, ...]) -> Complaint:
     """Read the value of an `error` key, or any decoded error body."""
-    text, code = _unfold(value)
-    return _complaint(text, code, secrets)
+    beside: dict[str, Any] = {}
+    for _ in range(4):  # an error in a detail in an error …
+        if not isinstance(value, dict):
+            break
+        beside |= value
+        inner = next((value[key] for key in ("error", "detail", "message") if value.get(key)), None)
+        if inner is None:
+            break
+        value = inner
+    said = _complaint(_text(value), beside.get("code"), secrets)
+    retryable = beside.get("retryable")
+    return said._replace(retryable=retryable) if isinstance(retryable, bool) else said
 
 
 def from_body(body: bytes, secrets: tuple[str, ...]) -> Complaint:
     """Read an error body, JSON or not."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+    value = _json(body)
+    if value is None:
         return _complaint(body.decode("utf-8", "replace"), None, secrets)
     return from_value(value, secrets)
 
 
 def in_band(body: bytes, secrets: tuple[str, ...]) -> Complaint | None:
     """Read a body that was to be something else as a JSON error; None where it is none."""
+    value = _json(body)
+    return from_value(value, secrets) if isinstance(value, dict) and value.get("error") else None
+
+
+def _json(body: bytes) -> Any:
     try:
-        value = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return from_value(value, secrets) if isinstance(value, dict) and value.get("error") else None
 
 
 def _complaint(text: str, code: Any, secrets: tuple[str, ...]) -> Complaint:
@@ -69,24 +89,21 @@ def _code(name: Any) -> ErrorCode | None:
     return None
 
 
-def _unfold(value: Any) -> tuple[str, Any]:
-    """Find the text, and the code beside it, at most a few levels down."""
-    code: Any = None
-    for _ in range(4):
-        if not isinstance(value, dict):
-            break
-        code = value.get("code", code)
-        value = next(
-            (value[key] for key in ("error", "detail", "message") if value.get(key)), str(value)
-        )
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
-        return "; ".join(_place(item) for item in value), code
-    return str(value), code
+        return "; ".join(_place(item) for item in value)
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return "an error that cannot be quoted"
 
 
 def _place(item: Any) -> str:
-    if not isinstance(item, dict) or "msg" not in item:
-        return str(item)
+    """One of FastAPI's validation errors: where, and what."""
+    if not isinstance(item, dict) or not isinstance(item.get("msg"), str):
+        return _text(item) if not isinstance(item, list) else "…"
     where = item.get("loc")
-    path = ".".join(map(str, where)) if isinstance(where, list) else ""
-    return f"{path}: {item['msg']}" if path else str(item["msg"])
+    path = ".".join(str(part) for part in where) if isinstance(where, list) else ""
+    return f"{path}: {item['msg']}" if path else item["msg"]

@@ -115,12 +115,17 @@ class Delta(msgspec.Struct, gc=False):
     tool_calls: list[ToolCall] | None = None
     function_call: Function | None = None
 
-    def calls(self) -> bool:
-        """Whether it holds a tool call's name or arguments."""
-        called = [call.function for call in self.tool_calls or ()] + [self.function_call]
-        return any(
-            function is not None and (function.name or function.arguments) for function in called
-        )
+    def speaks(self) -> bool:
+        """Whether it holds content, a refusal, or a tool call's name or arguments."""
+        if self.content or self.refusal:
+            return True
+        called = [call.function for call in self.tool_calls or ()]
+        called.append(self.function_call)
+        return any(one is not None and (one.name or one.arguments) for one in called)
+
+    def thinks(self) -> bool:
+        """Whether it holds reasoning."""
+        return bool(self.reasoning_content or self.reasoning)
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -129,7 +134,7 @@ class Choice(msgspec.Struct, gc=False):
     delta: Delta | None = None
     text: str | None = None
     finish_reason: str | None = None
-    index: int = 0
+    index: int | None = 0
     message: Delta | None = None
 
 

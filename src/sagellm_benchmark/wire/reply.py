@@ -12,11 +12,12 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from sagellm_benchmark.redact import snippet
-from sagellm_benchmark.wire.answer import Answer, PageReader, StreamReader, WholeReader
+from sagellm_benchmark.wire.answer import Answer, PageReader, WholeReader
 from sagellm_benchmark.wire.http import HEAD_LIMIT, Framing, HttpError, Inflater, TooLarge
 from sagellm_benchmark.wire.openai import Endpoint
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import End, Ending, Phase, Status, settled
+from sagellm_benchmark.wire.stream import StreamReader
 from sagellm_benchmark.wire.timeline import Timeline
 
 _RETRYABLE = (429, 503)
@@ -85,7 +86,7 @@ class Reply:
         self._reader: StreamReader | WholeReader | PageReader | None = None
         self._take: Callable[[bytes, int], bool] | None = None
         self._inflater: Inflater | None = None
-        self._now_ns = timeline.sent_ns or 0
+        self._now_ns = 0
         self._bytes = 0
         self._end: Ending | End = Ending.ANSWERED
         self._message: str | None = None
@@ -117,10 +118,16 @@ class Reply:
         except HttpError as error:
             self._turn(error, stamp_ns)
             return
-        if self._take is None or framing.ended:
+        take = self._take
+        if take is None or framing.ended:
             self._turn(None, stamp_ns)
-        else:
-            self._body(stamp_ns)
+            return
+        parts = self._parts
+        for part in parts:
+            if take(part, stamp_ns):
+                self._close(None, None, stamp_ns)
+                break
+        parts.clear()
 
     def feed_many(self, reads: Sequence[bytes], stamps: Sequence[int]) -> None:
         """Take what several reads brought, in order."""
@@ -187,7 +194,7 @@ class Reply:
             code=answer.code,
             http_status=http_status,
             message=snippet(message, secrets=answer.secrets) if message else None,
-            retryable=True if http_status in _RETRYABLE else None,
+            retryable=True if http_status in _RETRYABLE else answer.retryable,
             finish_reason=answer.finish_reason,
             input_tokens=answer.input_tokens,
             output_tokens=answer.output_tokens,
@@ -247,7 +254,8 @@ class Reply:
         """Look at what has come of the head; once it is whole, choose who reads the body."""
         framing = self._framing
         if self.timeline.first_byte_ns is None and self._bytes:
-            self.timeline.first_byte_ns = stamp_ns
+            self._now_ns = max(stamp_ns, self.timeline.sent_ns or 0)
+            self.timeline.first_byte_ns = self._now_ns
         if framing.status:
             self._reader = self._choose(framing)
             self._take = self._reader.take if self._inflater is None else self._inflate
@@ -257,31 +265,29 @@ class Reply:
             )
 
     def _choose(self, framing: Framing) -> StreamReader | WholeReader | PageReader:
+        """Choose who reads the body, by the head."""
         answer = self._answer
-        headers = framing.headers
+        status, headers = framing.status, framing.headers
         coding = headers.get("content-encoding", "identity").strip().lower()
+        legible = coding in _CODINGS or coding == "identity"
         if coding in _CODINGS:
             self._inflater = Inflater()
             answer.flags[coding] = None
-        elif coding not in ("", "identity"):
-            return PageReader(
-                answer, Ending.ENCODING, f"content-encoding {coding}, though none was asked for"
-            )
         if "retry-after" in headers:
             answer.flags["retry_after"] = snippet(headers["retry-after"], 40)
-        if 300 <= framing.status < 400:
-            target = headers.get("location", "nowhere")
-            return PageReader(
-                answer, Ending.REDIRECTED, f"HTTP {framing.status} to {target}, not followed"
-            )
-        if framing.status >= 400:
-            return PageReader(answer, Ending.REFUSED, f"HTTP {framing.status}")
+        if status >= 400:
+            return PageReader(answer, Ending.REFUSED, f"HTTP {status}", legible)
+        if status >= 300:
+            note = f"HTTP {status} to {headers.get('location', 'nowhere')}, not followed"
+            return PageReader(answer, Ending.REDIRECTED, note, False)
+        if not legible:
+            return PageReader(answer, Ending.ENCODING, f"content-encoding {coding}", False)
         wanted = "text/event-stream" if self._stream else "json"
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if not kind:
             answer.flags["no_content_type"] = None
         elif wanted not in kind:
-            return PageReader(answer, Ending.CONTENT_TYPE, f"{kind} where {wanted} was to come")
+            return PageReader(answer, Ending.CONTENT_TYPE, f"{kind} instead of {wanted}", True)
         return (StreamReader if self._stream else WholeReader)(answer, self.timeline)
 
     def _close(self, ending: Ending | End | None, message: str | None, stamp_ns: int) -> None:
@@ -298,26 +304,24 @@ class Reply:
         self._take = None
         self._message = message
         answer = self._answer
-        framing = self._framing
-        if self._inflater is not None and not self._inflater.ended:
+        whole = isinstance(self._reader, WholeReader)
+        if ending is None and self._inflater is not None and not self._inflater.ended:
             answer.flags["truncated_encoding"] = None
-        if self._reader is not None and answer.ending is None:
-            whole = isinstance(self._reader, WholeReader)
-            if ending is None or not whole:
-                self._reader.end(stamp_ns, sure=framing.ended)
+        if self._reader is not None and answer.ending is None and (ending is None or not whole):
+            self._reader.end(max(stamp_ns, self._now_ns), sure=self._framing.ended)
+        self._framing.release()
         if answer.ending is not None:
             self._end = answer.ending
-        elif ending is None or answer.answered_ns is not None:
+        elif ending is not None and answer.answered_ns is None:
+            self._end = ending
+        else:
             self._end = settled(
                 answered=answer.answered_ns is not None,
                 empty=answer.empty,
                 asked=self._asked,
                 exact=self._exact,
                 output_tokens=answer.output_tokens,
-                chunks=len(self.timeline.token_ns),
+                chunks=None if whole else len(self.timeline.token_ns),
             )
             if ending is not None:
                 answer.flags["cut_after_answer"] = None
-        else:
-            self._end = ending
-        framing.release()

@@ -134,11 +134,11 @@ def http_code(http_status: int) -> ErrorCode:
     return ErrorCode.UNAVAILABLE
 
 
-def is_short(asked: int, output_tokens: int | None, chunks: int) -> bool:
+def is_short(asked: int, output_tokens: int | None, chunks: int | None) -> bool:
     """Whether fewer tokens came than were asked for: by the server's usage, else estimated from the chunks."""
     if output_tokens is not None:
         return output_tokens < asked
-    return chunks < SHORT_BY_CHUNKS * asked
+    return chunks is not None and chunks < SHORT_BY_CHUNKS * asked
 
 
 def settled(
@@ -148,7 +148,7 @@ def settled(
     asked: int | None,
     exact: bool,
     output_tokens: int | None,
-    chunks: int,
+    chunks: int | None,
 ) -> Ending:
     """How a conversation ended that nothing broke off.
 
@@ -158,7 +158,7 @@ def settled(
         asked: Output tokens that were asked for; None where nobody knows, which still expects some.
         exact: Fewer than asked is a failure.
         output_tokens: By the server's usage.
-        chunks: Token frames.
+        chunks: Token frames; None where the reply was not streamed.
     """
     if not answered:
         return Ending.UNFINISHED
