@@ -1,0 +1,5 @@
+"""Replay a trace: locust -f replay.py --trace FILE --host URL --model M."""
+
+from __future__ import annotations
+
+from sagellm_benchmark.load.users import ReplayUser  # noqa: F401

@@ -1,0 +1,253 @@
+"""What a run is about to do, in one block of text, before any load.
+
+A plan, the settings and the names of target and run directory come in; lines of plain text go out,
+80 columns wide where the content allows. Every setting stands in the block: what the user said,
+with where it was said, and every default in force. What looks like a mistake follows as lines that
+begin with "!".
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sagellm_benchmark.config.settings import Settings
+from sagellm_benchmark.metrics import gateway
+from sagellm_benchmark.redact import snippet
+from sagellm_benchmark.report import figures
+from sagellm_benchmark.schedule.plan import Plan
+
+WIDTH = 80
+
+_FIRST_TOKEN_S = 0.5
+_TOKEN_S = 0.02
+_RECORD_BYTES = 900
+_GAP_BYTES = 25
+_WORD_BYTES = 6
+_INDENT = 12
+
+
+def plan_block(plan: Plan | None, settings: Settings, *, run_dir: str, target: str) -> str:
+    """The lines of `plan_lines` as one text that ends in a line break."""
+    return "\n".join(plan_lines(plan, settings, run_dir=run_dir, target=target)) + "\n"
+
+
+def plan_lines(plan: Plan | None, settings: Settings, *, run_dir: str, target: str) -> list[str]:
+    """Say what will happen.
+
+    Args:
+        plan: What will be sent; None where a user's own tasks decide.
+        settings: What the run was told.
+        run_dir: Where its files will lie.
+        target: Where the requests go, and what is known of it.
+    """
+    lines = ["What will happen", *_line("target", [snippet(target)])]
+    if plan is None:
+        lines += _line("load", ["your own tasks, for as long as Locust runs them"])
+    else:
+        for label, parts in _facts(plan, settings, run_dir):
+            lines += _line(label, parts)
+    lines += _line("you set", _given(settings) or ["nothing"], "  ")
+    lines += _line("defaults", _defaults(settings, replay=plan is not None), "  ")
+    for text in () if plan is None else warnings(plan, settings):
+        lines += textwrap.wrap(text, WIDTH, initial_indent="! ", subsequent_indent="  ")
+    return lines
+
+
+def _facts(plan: Plan, settings: Settings, run_dir: str) -> Iterator[tuple[str, list[str]]]:
+    yield "rows", _rows(plan)
+    if not settings.closed:
+        yield "arrivals", _arrivals(plan)
+    yield "tokens", _tokens(plan, settings)
+    yield "streams", _streams(plan, settings)
+    yield "lasts", _lasts(plan, settings)
+    yield "disk", [f"about {figures.size(disk_bytes(plan, settings))} of records in {run_dir}"]
+
+
+def _rows(plan: Plan) -> list[str]:
+    parts = [figures.plural(plan.rows, "request")]
+    if plan.sessions:
+        parts.append(figures.plural(plan.sessions, "session"))
+    left_out = sum(plan.drops.values())
+    if left_out:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in plan.drops.items())
+        parts.append(f"left out: {left_out:,} ({reasons})")
+    parts.append("prompts as recorded" if plan.recorded_content else "prompts made up to length")
+    return parts
+
+
+def _arrivals(plan: Plan) -> list[str]:
+    if not plan.span_s:
+        return ["all due at once"]
+    return [
+        f"over {figures.duration(plan.span_s)}",
+        f"{figures.measure(plan.rate_per_s)} requests/s on average",
+        f"{figures.measure(plan.peak_rate_per_s)} in the busiest second",
+    ]
+
+
+def _tokens(plan: Plan, settings: Settings) -> list[str]:
+    parts = [_amount(plan.input_tokens, plan.rows, "in", "")]
+    if settings.endpoint != "embeddings":
+        bound = {"cap": "at most ", "exact": "exactly ", "free": "if replies are as recorded, "}
+        parts.append(_amount(plan.output_tokens, plan.rows, "out", bound[settings.output_length]))
+    return parts
+
+
+def _amount(total: int, rows: int, way: str, bound: str) -> str:
+    if not total:
+        return f"{way}: the trace does not say"
+    return f"{bound}{total:,} {way} ({total / rows:,.0f} a request)"
+
+
+def _streams(plan: Plan, settings: Settings) -> list[str]:
+    if settings.closed:
+        return [f"{peak_streams(plan, settings):,} at once, a new one when one is done"]
+    parts = [f"about {plan.peak_streams:,} at once (estimated: 0.5 s, then 20 ms a token)"]
+    cap = settings.max_in_flight
+    if cap is not None:
+        parts.append(f"what falls due while {cap:,} fly is dropped")
+    return parts
+
+
+def peak_streams(plan: Plan, settings: Settings) -> int:
+    """The most streams that the plan is expected to keep open at once."""
+    most = min(settings.concurrency, plan.rows) if settings.closed else plan.peak_streams
+    return most if settings.max_in_flight is None else min(most, settings.max_in_flight)
+
+
+def _lasts(plan: Plan, settings: Settings) -> list[str]:
+    limit = settings.run_time_s
+    if settings.closed:
+        parts = ["until every row is done"]
+        if limit is not None:
+            parts = [f"until every row is done, or for {figures.duration(limit)}"]
+    elif limit is not None and limit < plan.span_s:
+        parts = [figures.duration(limit)]
+    else:
+        return [f"{figures.duration(plan.span_s)}, then until the last reply has ended"]
+    wait = figures.duration(settings.stop_timeout_s)
+    return [*parts, f"what is on the wire then gets {wait}"] if limit is not None else parts
+
+
+def disk_bytes(plan: Plan, settings: Settings) -> int:
+    """About how much the records of a whole run take."""
+    total = plan.rows * _RECORD_BYTES
+    if settings.itl == "list" and not settings.no_stream:
+        total += max(plan.output_tokens - plan.rows, 0) * _GAP_BYTES
+    if settings.keep_content == "all":
+        total += plan.output_tokens * _WORD_BYTES
+    return total
+
+
+def warnings(plan: Plan, settings: Settings) -> list[str]:
+    """What may not be what the user meant, a sentence or two each."""
+    found = [_gateway(plan, settings), _run_time(plan, settings)]
+    if plan.coarse and not settings.closed:
+        found.append(
+            "The trace's times lie on a coarse grid and many rows fall due at the same instant:"
+            " such bursts come from its clock, not from its users."
+        )
+    return [text for text in found if text]
+
+
+def _gateway(plan: Plan, settings: Settings) -> str | None:
+    if settings.no_stream or settings.endpoint == "embeddings":
+        return None
+    over = []
+    streams = peak_streams(plan, settings)
+    if streams > gateway.STREAMS:
+        over.append(f"about {streams:,} streams at once")
+    if not settings.closed:
+        if plan.peak_rate_per_s > gateway.REQUESTS_PER_S:
+            over.append(f"{plan.peak_rate_per_s:,.0f} requests/s")
+        tokens_per_s = _tokens_per_s(plan)
+        if tokens_per_s > gateway.TOKENS_PER_S:
+            over.append(f"{tokens_per_s:,.0f} tokens/s")
+    if not over:
+        return None
+    return (
+        f"If the target is one sageLLM gateway process: it carries some {gateway.STREAMS} streams,"
+        f" {gateway.REQUESTS_PER_S:.0f} stream requests/s or {gateway.TOKENS_PER_S:,.0f} tokens/s,"
+        f" and this plan asks for {' and '.join(over)}. Beyond its limit you measure the gateway,"
+        " not the engine behind it."
+    )
+
+
+def _tokens_per_s(plan: Plan) -> float:
+    last_reply_s = _FIRST_TOKEN_S + plan.output_tokens / plan.rows * _TOKEN_S
+    return plan.output_tokens / (plan.span_s + last_reply_s)
+
+
+def _run_time(plan: Plan, settings: Settings) -> str | None:
+    limit = settings.run_time_s
+    if limit is None or settings.closed or limit == plan.span_s:
+        return None
+    asked, span = f"--run-time {figures.duration(limit)}", figures.duration(plan.span_s)
+    if limit < plan.span_s:
+        return f"{asked} is shorter than the plan ({span}): the rows after it are not sent."
+    return f"{asked} is longer than the plan ({span}): the run ends with its last reply."
+
+
+def _given(settings: Settings) -> list[str]:
+    return [
+        _flag(key, entry["value"]) + ("" if entry["source"] == "cli" else f" ({entry['source']})")
+        for key, entry in settings.describe().items()
+        if entry["source"] != "default" and key != "plan" and not _off(entry["value"])
+    ]
+
+
+def _defaults(settings: Settings, *, replay: bool) -> list[str]:
+    parts = [
+        _flag(key, entry["value"])
+        for key, entry in settings.describe().items()
+        if entry["source"] == "default" and not _off(entry["value"])
+    ]
+    return parts + list(_implied(settings, replay=replay))
+
+
+def _implied(settings: Settings, *, replay: bool) -> Iterator[str]:
+    """What holds where an option without a value was not given."""
+    paced = not replay or settings.closed or settings.rate is not None
+    if not paced and settings.speed is None:
+        yield "--speed 1"
+    if settings.synthetic and not settings.closed and settings.burstiness is None:
+        yield "--burstiness 1"
+    if settings.temperature is None:
+        yield "temperature: the server's"
+    if settings.max_in_flight is None:
+        yield "no cap on requests in flight"
+    if settings.warmup is None:
+        yield "no warm-up"
+    if not any("error_rate" in text for text in settings.slo):
+        yield "fails if any request fails (--slo error_rate<=0)"
+
+
+def _off(value: Any) -> bool:
+    return value is None or value is False or value == () or value == []
+
+
+def _flag(key: str, value: Any) -> str:
+    flag = f"--{key.replace('_', '-')}"
+    return flag if value is True else f"{flag} {_words(key, value)}"
+
+
+def _words(key: str, value: Any) -> str:
+    if key == "warmup":
+        return f"{value[1]:g}{value[0]}"
+    if key == "map" or key == "model_map":
+        return ",".join(f"{name}={of}" for name, of in value.items())
+    if isinstance(value, dict):
+        return snippet(json.dumps(value), 60)
+    if isinstance(value, list | tuple):
+        return f" --{key} ".join(snippet(str(item)) for item in value)
+    return f"{value:g}" if isinstance(value, float) else snippet(str(value))
+
+
+def _line(label: str, parts: Iterable[str], between: str = ", ") -> list[str]:
+    """A label and its parts, broken between parts where they do not fit."""
+    lines = figures.pack(parts, WIDTH - _INDENT, between)
+    labels = [f"  {label}", *[""] * len(lines)]
+    return [f"{name:<{_INDENT}}{text}" for name, text in zip(labels, lines, strict=False)]
