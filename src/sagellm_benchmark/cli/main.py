@@ -1,0 +1,65 @@
+"""The command line's edge: commands found, errors turned into one line, exit codes given.
+
+Each command is a module with `add_parser`; its imports happen when it runs, so that `--help` and the analysis
+commands start without Locust.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from sagellm_benchmark import __version__
+from sagellm_benchmark.cli import demo, locustfile, run, sim, trace
+from sagellm_benchmark.errors import UsageError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that ends bad options in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to read on."""
+        self.exit(EXIT_USAGE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0 fine, 1 a gate failed, 2 bad input or options, 3 an unusable result.
+    """
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and not getattr(args, "passes_on", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.rest = rest
+    try:
+        return args.run(args)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except BrokenPipeError:
+        # Whoever read our output has left; Python would complain once more when it flushes.
+        sys.stdout = None
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="sagellm-benchmark",
+        description="Replay LLM request traces and measure every token.",
+        epilog="Start with: sagellm-benchmark demo",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (demo, run, locustfile, trace, sim):
+        command.add_parser(commands)
+    return parser

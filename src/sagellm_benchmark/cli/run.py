@@ -1,0 +1,118 @@
+"""`sagellm-benchmark run`: replay a trace without writing a locustfile.
+
+In go our options and, untouched, Locust's own; Locust itself runs in this process with the packaged locustfile. No
+implicit configuration is read: neither locust.conf nor pyproject.toml of the current directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sagellm_benchmark.config.options import OPTIONS, add_options
+from sagellm_benchmark.config.settings import make_settings
+from sagellm_benchmark.errors import UsageError
+
+_EPILOG = """\
+Everything else is passed on to Locust, such as --run-time 60s, --stop-timeout 10s, --csv PREFIX,
+--html FILE, --web-port N.
+
+  sagellm-benchmark run trace.jsonl --host http://127.0.0.1:8889 --model m
+  sagellm-benchmark run --input-tokens 512 --output-tokens 128 --requests 200 --rate 10 \\
+      --host http://127.0.0.1:8889 --model m
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "run",
+        help="replay a trace, or a made load, against a server",
+        description="Replay a trace, or a made load, against an OpenAI-compatible server.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("positional", nargs="?", metavar="TRACE", help="the trace to replay")
+    parser.add_argument("--host", metavar="URL", help="the server, http://ADDRESS:PORT")
+    parser.add_argument("--web", action="store_true", help="with Locust's page, and not headless")
+    add_options(parser)
+    parser.set_defaults(run=run, passes_on=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the options, then hand over to Locust.
+
+    Raises:
+        UsageError: The options are wrong.
+        SystemExit: Locust's way to end, with the run's exit code.
+    """
+    raw = _raw(args)
+    chosen = make_settings(_with_environment(raw), host=args.host or os.environ.get("LOCUST_HOST"))
+    kind = "closed" if chosen.closed else "replay"
+    argv = ["-f", str(_locustfile(kind)), *_given(raw)]
+    if args.host:
+        argv += ["--host", args.host]
+    argv += [] if args.web else ["--headless"]
+    return replay([*argv, *args.rest], web=args.web)
+
+
+def replay(argv: list[str], *, web: bool = False) -> int:
+    """Run Locust here with these arguments.
+
+    Args:
+        argv: Arguments after the program's name.
+        web: Its page is wanted, and so its log.
+    """
+    from locust import argument_parser, main
+
+    argument_parser.DEFAULT_CONFIG_FILES = ()
+    sys.argv = ["sagellm-benchmark run", *argv]
+    if not web:
+        # Our plan, progress and table take the place of Locust's log and tables.
+        sys.argv.append("--skip-log-setup")
+        sys.argv.append("--only-summary")
+    main.main()
+    return 0
+
+
+def _locustfile(kind: str) -> Path:
+    return Path(str(files("sagellm_benchmark") / "data" / f"{kind}.py"))
+
+
+def _raw(args: argparse.Namespace) -> dict[str, Any]:
+    """The values of the command line, as they were written."""
+    raw = {option.key: getattr(args, option.key) for option in OPTIONS}
+    if args.positional is not None:
+        if raw["trace"] is not None:
+            raise UsageError("the trace is named twice: as TRACE and with --trace")
+        raw["trace"] = args.positional
+    return raw
+
+
+def _with_environment(raw: dict[str, Any]) -> dict[str, Any]:
+    """The same, with the environment's where the command line has none: what Locust will see."""
+    return {
+        option.key: os.environ.get(option.env) if raw[option.key] is None else raw[option.key]
+        for option in OPTIONS
+    }
+
+
+def _given(raw: dict[str, Any]) -> list[str]:
+    """The options as Locust's parser takes them."""
+    argv: list[str] = []
+    for option in OPTIONS:
+        value = raw[option.key]
+        if value is None or value is False:
+            continue
+        if option.parse is None:
+            argv.append(option.flag)
+        elif option.repeat:
+            argv += [f"{option.flag}={item}" for item in value]
+        else:
+            argv.append(f"{option.flag}={value}")
+    return argv

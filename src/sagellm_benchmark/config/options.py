@@ -1,0 +1,309 @@
+"""Every option of a run, declared once.
+
+Out comes `OPTIONS`, which the command line, Locust's parser, the environment and the page all read. Locust's own
+options (`--host`, `--run-time`, `--stop-timeout`, …) are reused and never declared again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from sagellm_benchmark.config import values
+from sagellm_benchmark.config.option import Option
+
+OPTIONS: tuple[Option, ...] = (
+    Option("--trace", "the trace to replay", values.text, metavar="FILE", group="trace", page=True),
+    Option(
+        "--format",
+        "the trace's format, where it is not to be sniffed",
+        values.text,
+        metavar="NAME",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--map",
+        "columns of --format columns: arrival=ts,input_tokens=p,…",
+        values.pairs,
+        metavar="FIELD=COLUMN,…",
+        group="trace",
+    ),
+    Option(
+        "--time-unit",
+        "unit of the arrival column",
+        values.text,
+        choices=("s", "ms", "rfc3339"),
+        group="trace",
+    ),
+    Option("--skip-bad", "leave bad rows out and count them", group="trace"),
+    Option(
+        "--start",
+        "skip what arrived before this second of the trace; it becomes 0",
+        values.seconds,
+        metavar="S",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--end",
+        "stop at this second of the trace",
+        values.seconds,
+        metavar="S",
+        group="trace",
+        page=True,
+    ),
+    Option("--limit", "replay at most N rows", values.count, metavar="N", group="trace", page=True),
+    Option("--cut-sessions", "let --limit cut through sessions", group="trace"),
+    Option(
+        "--speed",
+        "time scale: 2 sends twice as fast (default 1)",
+        values.positive,
+        metavar="X",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--rate",
+        "retime to R requests/s on average, shape kept",
+        values.positive,
+        metavar="R",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--concurrency",
+        "closed loop: N users, each sends its next row when its last is done",
+        values.count,
+        metavar="N",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--input-tokens", "no trace: prompts of N tokens", values.count, metavar="N", group="trace"
+    ),
+    Option(
+        "--output-tokens", "no trace: replies of N tokens", values.count, metavar="N", group="trace"
+    ),
+    Option("--requests", "no trace: N requests", values.count, metavar="N", group="trace"),
+    Option(
+        "--burstiness",
+        "no trace: shape of the Gamma arrivals of --rate; 1 is Poisson, inf constant (default 1)",
+        values.burstiness,
+        metavar="K",
+        group="trace",
+    ),
+    Option(
+        "--seed",
+        "seed of all that is drawn (default 0)",
+        values.whole,
+        0,
+        metavar="N",
+        group="trace",
+    ),
+    Option(
+        "--salt",
+        "goes into every prompt's first words: run (a new one each run), none, or TEXT (default run)",
+        values.text,
+        "run",
+        metavar="run|none|TEXT",
+        group="trace",
+    ),
+    Option(
+        "--model",
+        "the model to ask for; overrides every row",
+        values.text,
+        metavar="M",
+        group="target",
+        page=True,
+    ),
+    Option(
+        "--model-map", "rename the rows' models", values.pairs, metavar="A=x,B=y", group="target"
+    ),
+    Option(
+        "--endpoint",
+        "what to call (default chat)",
+        values.text,
+        "chat",
+        choices=("chat", "completions", "embeddings"),
+        group="target",
+        page=True,
+    ),
+    Option("--no-stream", "ask for whole replies: no TTFT, no ITL", group="target"),
+    Option(
+        "--api-key-env",
+        "the environment variable that holds the API key",
+        values.text,
+        metavar="VAR",
+        group="target",
+    ),
+    Option(
+        "--header",
+        "a header for every request; may be repeated",
+        values.header,
+        (),
+        metavar="NAME=VALUE",
+        group="target",
+        repeat=True,
+    ),
+    Option(
+        "--insecure", "do not verify the TLS certificate; stamped on the report", group="target"
+    ),
+    Option(
+        "--cacert",
+        "certificates to trust instead of the system's",
+        values.text,
+        metavar="FILE",
+        group="target",
+    ),
+    Option("--no-preflight", "do not ask the target before the load", group="target"),
+    Option(
+        "--output-length",
+        "cap: max_tokens is the row's output; exact: no less either; free: no limit (default cap)",
+        values.text,
+        "cap",
+        choices=("cap", "exact", "free"),
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--temperature",
+        "sampling temperature of every request",
+        values.temperature,
+        metavar="T",
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--extra-body",
+        "merged into every request's body",
+        values.json_object,
+        metavar="JSON",
+        group="request",
+    ),
+    Option(
+        "--first-token-timeout",
+        "seconds from sent to first token (default 120)",
+        values.positive,
+        120.0,
+        metavar="S",
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--idle-timeout",
+        "seconds between tokens; comments do not count (default 60)",
+        values.positive,
+        60.0,
+        metavar="S",
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--timeout",
+        "seconds from sent to the end (default 600)",
+        values.positive,
+        600.0,
+        metavar="S",
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--max-in-flight",
+        "drop, and count, what falls due while N requests fly",
+        values.count,
+        metavar="N",
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--warmup",
+        "leave the first seconds or requests out of the headline",
+        values.warmup,
+        metavar="30s|200req",
+        page=True,
+    ),
+    Option(
+        "--slo",
+        "an objective: ttft_ms<=500 a request (goodput), ttft_ms.p99<=500 or error_rate<=0.01 the run (exit 1); may be repeated",
+        values.text,
+        (),
+        metavar="EXPR",
+        repeat=True,
+    ),
+    Option(
+        "--token-source",
+        "what counts output tokens (default auto: usage, else chunks)",
+        values.text,
+        "auto",
+        choices=("auto", "usage", "chunks"),
+    ),
+    Option(
+        "--itl",
+        "keep the gaps of each request, or histograms only (default list)",
+        values.text,
+        "list",
+        choices=("list", "hist"),
+    ),
+    Option(
+        "--keep-content",
+        "keep replies' text in the records (default none)",
+        values.text,
+        "none",
+        choices=("none", "errors", "all"),
+    ),
+    Option(
+        "--system",
+        "YAML that declares the system under test; goes to run.json",
+        values.text,
+        metavar="FILE.yaml",
+    ),
+    Option(
+        "--out", "parent of the run directory (default runs)", values.text, "runs", metavar="DIR"
+    ),
+    Option(
+        "--run-id",
+        "name of the run directory (default: its start time)",
+        values.name,
+        metavar="NAME",
+    ),
+    Option("--plan", "say what would be sent, and stop"),
+    # fmt: on,
+)
+
+BY_KEY: dict[str, Option] = {option.key: option for option in OPTIONS}
+GROUPS = ("trace", "target", "request", "measurement")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare all options on a plain argparse parser, under their headings."""
+    headings = {group: parser.add_argument_group(f"{group} options") for group in GROUPS}
+    for option in OPTIONS:
+        headings[option.group].add_argument(option.flag, **arguments(option))
+
+
+def arguments(option: Option) -> dict[str, Any]:
+    """The keywords of `add_argument` for one option. Values stay text: `Option.value` parses them."""
+    if option.parse is None:
+        return {"action": "store_true", "default": None, "help": option.help}
+    action = {"action": "append"} if option.repeat else {}
+    # The choices stand in the help but argparse does not check them: our line is the clearer one.
+    metavar = "|".join(option.choices) if option.choices else option.metavar
+    return {"metavar": metavar, "default": None, "help": option.help.replace("%", "%%"), **action}
+
+
+def parse_values(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every option, from a source's raw ones; what is missing gets its default.
+
+    Raises:
+        UsageError: A value cannot be parsed; the text names the option.
+    """
+    found: dict[str, Any] = {}
+    for option in OPTIONS:
+        given = raw.get(option.key)
+        if option.parse is None and given is None:
+            found[option.key] = False
+        else:
+            found[option.key] = option.value(given)
+    return found

@@ -1,0 +1,206 @@
+"""The settings of one run: every option's value, checked against the others, and where each came from.
+
+In go the raw values of a source; out comes a frozen `Settings`, or a `UsageError` that names the options and says
+what to write. Nothing downstream reads an option from anywhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from sagellm_benchmark.config.options import OPTIONS, parse_values
+from sagellm_benchmark.errors import UsageError
+
+DEFAULT_STOP_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a run was told.
+
+    Attributes:
+        values: The value of every option of ours, by its key.
+        host: The target, a URL.
+        run_time_s: Locust's `--run-time` in seconds, None for no limit.
+        stop_timeout_s: How long requests on the wire may go on once the run is being stopped.
+        sources: Where each value came from: cli, env, file, page, default.
+    """
+
+    values: Mapping[str, Any]
+    host: str
+    run_time_s: float | None = None
+    stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __getattr__(self, key: str) -> Any:
+        """An option's value by its key: `settings.first_token_timeout`."""
+        try:
+            return self.__dict__["values"][key]
+        except KeyError:
+            raise AttributeError(key) from None
+
+    @property
+    def synthetic(self) -> bool:
+        """No trace file: the rows are made from `--input-tokens`."""
+        return self.values["input_tokens"] is not None
+
+    @property
+    def closed(self) -> bool:
+        """A closed loop of `--concurrency` users."""
+        return self.values["concurrency"] is not None
+
+    @property
+    def api_key(self) -> str | None:
+        """The key that `--api-key-env` names, read now.
+
+        Raises:
+            UsageError: The variable is not set.
+        """
+        variable = self.values["api_key_env"]
+        if variable is None:
+            return None
+        key = os.environ.get(variable)
+        if not key:
+            raise UsageError(f"--api-key-env {variable}: that environment variable is not set")
+        return key
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Every value with its source, for `run.json`; header values are hidden."""
+        shown = {option.key: self.values[option.key] for option in OPTIONS}
+        shown["header"] = [f"{name}=***" for name, _ in self.values["header"]]
+        shown |= {
+            "host": self.host,
+            "run_time": self.run_time_s,
+            "stop_timeout": self.stop_timeout_s,
+        }
+        return {
+            key: {"value": value, "source": self.sources.get(key, "default")}
+            for key, value in shown.items()
+        }
+
+
+def make_settings(
+    raw: Mapping[str, Any],
+    *,
+    host: str | None,
+    run_time_s: float | None = None,
+    stop_timeout_s: float | None = None,
+    sources: Mapping[str, str] | None = None,
+    tasks: bool = False,
+) -> Settings:
+    """Parse and check what the sources gave.
+
+    Args:
+        raw: Raw values by option key.
+        host: The target as given, or None.
+        run_time_s: Locust's run time.
+        stop_timeout_s: Locust's stop timeout, None where none was given.
+        sources: Where each given value came from.
+        tasks: The load comes from a user's own tasks, not from a trace.
+
+    Raises:
+        UsageError: A value is wrong, missing, or contradicts another.
+    """
+    values = parse_values(raw)
+    settings = Settings(
+        values=values,
+        host=check_host(host),
+        run_time_s=run_time_s,
+        stop_timeout_s=DEFAULT_STOP_TIMEOUT_S if stop_timeout_s is None else stop_timeout_s,
+        sources=dict(sources or {}),
+    )
+    if tasks:
+        _no_trace_options(values)
+    else:
+        _check_load(values)
+    return settings
+
+
+def check_host(host: str | None) -> str:
+    """The target's URL without a trailing `/v1` or slash.
+
+    Raises:
+        UsageError: There is none, or it is no http(s) URL of one target.
+    """
+    if not host:
+        raise UsageError("--host is missing: write --host http://ADDRESS:PORT")
+    if "," in host:
+        raise UsageError("--host names several targets: this version sends to one, write one URL")
+    parts = _split(host)
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(f"--host {host}: write http://ADDRESS:PORT or https://ADDRESS:PORT")
+    if not parts.hostname:
+        raise UsageError(f"--host {host}: no address in it; write http://ADDRESS:PORT")
+    if parts.username or parts.password:
+        raise UsageError("--host must not hold a password: use --api-key-env or --header")
+    if parts.query or parts.fragment:
+        raise UsageError(f"--host {host}: must not hold a query or a fragment")
+    path = parts.path.rstrip("/").removesuffix("/v1")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _split(host: str) -> SplitResult:
+    try:
+        parts = urlsplit(host)
+        _ = parts.port  # reading it is what checks it
+    except ValueError as error:
+        raise UsageError(f"--host {host}: {error}") from None
+    return parts
+
+
+def _check_load(values: Mapping[str, Any]) -> None:
+    given = {key for key, value in values.items() if value not in (None, False, ())}
+    _exclusive(given, "speed", "rate", "concurrency")
+    if "trace" in given and "input_tokens" in given:
+        raise UsageError("--trace and --input-tokens exclude each other: keep one")
+    if "trace" not in given and "input_tokens" not in given:
+        raise UsageError(
+            "no trace: name one with --trace FILE, or make a load with --input-tokens N"
+        )
+    if "input_tokens" in given:
+        _check_synthetic(values, given)
+    else:
+        for key in ("output_tokens", "requests", "burstiness"):
+            if key in given:
+                raise UsageError(f"--{key.replace('_', '-')} goes with --input-tokens, not --trace")
+    if "format" in given and values["format"] == "columns" and "map" not in given:
+        raise UsageError("--format columns needs --map arrival=COLUMN,input_tokens=COLUMN,…")
+    if values["output_length"] == "exact" and values["endpoint"] == "embeddings":
+        raise UsageError("--output-length exact has no meaning with --endpoint embeddings")
+
+
+def _check_synthetic(values: Mapping[str, Any], given: set[str]) -> None:
+    if values["endpoint"] != "embeddings" and "output_tokens" not in given:
+        raise UsageError("--input-tokens needs --output-tokens N beside it")
+    if "requests" not in given:
+        raise UsageError("--input-tokens needs --requests N: how many to send")
+    if "speed" in given:
+        raise UsageError(
+            "--speed scales a trace: with --input-tokens write --rate or --concurrency"
+        )
+    if not given & {"rate", "concurrency"}:
+        raise UsageError(
+            "--input-tokens needs --rate R (open loop) or --concurrency N (closed loop)"
+        )
+    if "burstiness" in given and "concurrency" in given:
+        raise UsageError("--burstiness shapes the arrivals of --rate: a closed loop has none")
+    for key in ("format", "map", "time_unit", "start", "end", "limit", "skip_bad"):
+        if key in given:
+            raise UsageError(f"--{key.replace('_', '-')} goes with --trace, not --input-tokens")
+
+
+def _exclusive(given: set[str], *keys: str) -> None:
+    both = [f"--{key}" for key in keys if key in given]
+    if len(both) > 1:
+        raise UsageError(f"{' and '.join(both)} exclude each other: keep one")
+
+
+def _no_trace_options(values: Mapping[str, Any]) -> None:
+    for option in OPTIONS:
+        ours = option.group == "trace" and option.key not in ("seed", "salt")
+        if ours and values[option.key] not in (None, False):
+            raise UsageError(f"{option.flag} replays a trace: GatewayUser sends its own tasks")

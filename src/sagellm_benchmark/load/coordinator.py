@@ -1,0 +1,263 @@
+"""The life of a run in Locust's hands: checked, started, ended, accounted for, told.
+
+Locust's events come in, once each from `plugin`; out go a started `Run` and, whatever ended it, its summary and the
+exit code. `test_stopping` is the barrier: nothing is written before every request on the wire has its record.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust import User
+from locust.env import Environment
+from locust.runners import STATE_INIT, STATE_STOPPED, LocalRunner
+
+from sagellm_benchmark.clock import now
+from sagellm_benchmark.config.settings import Settings
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load import identity as identities
+from sagellm_benchmark.load.dispatch import Role, dispatcher, role_of
+from sagellm_benchmark.load.finish import finish
+from sagellm_benchmark.load.health import raise_file_limit
+from sagellm_benchmark.load.inputs import Inputs
+from sagellm_benchmark.load.live import Live
+from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
+from sagellm_benchmark.load.manifest import Manifest
+from sagellm_benchmark.load.preflight import Server
+from sagellm_benchmark.load.request import Job
+from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.load.signals import Signals
+from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.metrics.columns import Columns
+from sagellm_benchmark.schedule.plan import Plan
+from sagellm_benchmark.schedule.planned import Planned
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that may start: everything that could be wrong has been looked at."""
+
+    settings: Settings
+    target: Target
+    server: Server
+    plan: Plan | None
+
+
+def ours(user_classes: Sequence[type[User]]) -> bool:
+    """Whether any of the users is one of ours."""
+    return any(role_of(user_class) is not None for user_class in user_classes)
+
+
+class Coordinator:
+    """Carries runs from start to summary, one after the other.
+
+    Args:
+        environment: Locust's; `plugin` keeps one coordinator for it.
+        sources: Where each option's value came from, by its key.
+    """
+
+    def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.inputs = Inputs(environment, sources)
+        self.role = self.inputs.role
+        self.run: Run | None = None
+        self._prepared: Prepared | None = None
+        self._loop: OpenLoop | ClosedLoop | None = None
+        self._live: Live | None = None
+        self._columns: Columns | None = None
+        self._manifest: Manifest | None = None
+        self._ending = False
+        self._finished = Event()
+        self._finished.set()
+        self._starts = 0
+        self._signals = Signals(self)
+
+    def initialise(self) -> None:
+        """Check what can be checked now, and listen to Locust from here on.
+
+        Raises:
+            UsageError: Something is wrong; no load has been sent.
+            SystemExit: `--plan` was asked for.
+        """
+        environment = self.environment
+        self.inputs.check_combination()
+        raise_file_limit()
+        environment.dispatcher_class = dispatcher
+        self._prepared = self._prepare()
+        environment.stop_timeout = self._prepared.settings.stop_timeout_s
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_stop.add_listener(self._on_test_stop)
+        events.quitting.add_listener(self._on_quitting)
+        events.request.add_listener(self._on_request)
+        self._signals.install()
+
+    # Start
+
+    def _prepare(self) -> Prepared:
+        """Read the options as they are now, the trace, and ask the target."""
+        inputs = self.inputs
+        settings = inputs.settings()
+        target = inputs.target(settings)
+        plan = inputs.plan(settings)
+        inputs.say_plan(settings, plan, target)
+        if settings.plan:
+            raise SystemExit(0)
+        server = inputs.ask_target(target, settings)
+        return Prepared(settings, target, server, plan)
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._finished.wait()
+        try:
+            prepared, self._prepared = self._prepared or self._prepare(), None
+            identity = identities.claim(prepared.settings, again=self._starts > 0)
+        except UsageError as error:
+            self._refuse(error)
+            return
+        self._starts += 1
+        self._ending = False
+        self._finished.clear()
+        self._columns = Columns()
+        self.run = run = Run(
+            self.environment,
+            prepared.settings,
+            identity,
+            prepared.target,
+            prepared.plan,
+            (self._columns.add,),
+        )
+        self._manifest = Manifest(run, prepared.server)
+        self._manifest.write()
+        identities.point_latest(identity)
+        self._live = Live(run)
+        gevent.spawn(self._drive, run)
+
+    def _refuse(self, error: UsageError) -> None:
+        """A start from the page that cannot be: say so there and here, and stop."""
+        runner = self.environment.runner
+        log.error("%s", error)
+        runner.log_exception("local", str(error), "")
+        gevent.spawn(runner.stop)
+
+    def _drive(self, run: Run) -> None:
+        """Send the whole plan, then end the test."""
+        if run.plan is None:
+            run.begin(now())
+            return
+        planned = run.plan.planned()
+        if self.role is Role.CLOSED:
+            self._drive_closed(run, ClosedLoop(planned, self._job))
+        else:
+            self._drive_open(run, OpenLoop(planned, self._job, self._launch))
+        self.environment.runner.user_greenlets.join()
+        if not self._ending:
+            self.end()
+
+    def _drive_open(self, run: Run, loop: OpenLoop) -> None:
+        self._loop = loop
+        origin_ns = loop.prepare()
+        run.begin(origin_ns)
+        loop.run(origin_ns)
+
+    def _drive_closed(self, run: Run, loop: ClosedLoop) -> None:
+        self._loop = loop
+        run.begin(now())
+        for _ in range(run.settings.concurrency):
+            self._start_user(lambda: self._take_turns(run, loop))
+
+    def _job(self, planned: Planned) -> Job:
+        return self.run.requests.of_row(planned.seq, planned.row)
+
+    def _launch(self, planned: Planned, job: Job, due_ns: int) -> None:
+        run = self.run
+        if run.full():
+            run.drop(planned.seq, job, due_ns)
+        else:
+            self._start_user(lambda: run.perform(planned.seq, job, due_ns))
+
+    def _take_turns(self, run: Run, loop: ClosedLoop) -> None:
+        while (turn := loop.take()) is not None:
+            planned, job = turn
+            run.perform(planned.seq, job)
+
+    def _start_user(self, play: Any) -> None:
+        user_class = self.environment.user_classes[0]
+        user_class(self.environment, play).start(self.environment.runner.user_greenlets)
+
+    # Requests
+
+    def _on_request(self, **facts: Any) -> None:
+        """Locust's request event; the requests of other users in the file are Locust's alone."""
+        if self.run is not None and "outcome" in facts:
+            record = self.run.record(facts["seq"], facts["job"], facts["outcome"])
+            self._live.add(record)
+            if self.run.recorder.failed and not self._ending:
+                log.error("%s: no more requests are sent", self.run.recorder.failed)
+                gevent.spawn(self.end)
+
+    # End
+
+    def end(self) -> None:
+        """End the test as Locust would: quit without the page, stop with it."""
+        environment = self.environment
+        options = environment.parsed_options
+        if options.headless:
+            environment.runner.quit()
+            return
+        environment.runner.stop()
+        if options.autostart and options.autoquit >= 0:
+            gevent.sleep(options.autoquit)
+            self.quit()
+
+    def quit(self) -> None:
+        """Leave, page and all."""
+        self.environment.runner.quit()
+        if self.environment.web_ui:
+            self.environment.web_ui.stop()
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        """The barrier: whoever stops the test waits here until nothing is on the wire."""
+        if self.run is None:
+            return
+        if self._ending:
+            self._finished.wait()
+            return
+        self._ending = True
+        if self._loop is not None:
+            self._loop.stop()
+        if self.role is not Role.TASKS:
+            users = self.environment.runner.user_greenlets
+            users.join(timeout=self.run.settings.stop_timeout_s)
+            self.run.stopping = True
+            users.kill(block=True)
+
+    def _on_test_stop(self, **_: Any) -> None:
+        """After Locust stopped its users: the books are closed and the summary is written."""
+        run = self.run
+        if run is None or self._finished.is_set():
+            return
+        run.stopping = True
+        self._live.close()
+        result = finish(run, self._columns, self._manifest, interrupted=self._signals.received)
+        self.environment.process_exit_code = result.exit_code
+        print(result.text, file=sys.stdout, flush=True)
+        run.engine.close()
+        self.run, self._loop = None, None
+        self._finished.set()
+
+    def _on_quitting(self, **_: Any) -> None:
+        """Locust is leaving and reads the exit code next: the run must be over by then."""
+        runner = self.environment.runner
+        if isinstance(runner, LocalRunner) and runner.state not in (STATE_INIT, STATE_STOPPED):
+            runner.stop()
+        self._finished.wait()
+        self._signals.write_skipped_files()

@@ -1,0 +1,199 @@
+"""Perform requests: the one place where a job becomes an outcome.
+
+In goes a `Job` on the caller's greenlet; out comes its `Outcome`, always, whatever the server, the network or a kill
+does. The engine owns the sockets, the pool and the parser of this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gevent
+from gevent.hub import GreenletExit
+
+from sagellm_benchmark.clock import NS_PER_S, now
+from sagellm_benchmark.load.connection import Connection, ConnectFailed, Pool, open_connection
+from sagellm_benchmark.load.exchange import Deadlines, Exchange
+from sagellm_benchmark.load.parser import Parser
+from sagellm_benchmark.load.receiver import Receiver
+from sagellm_benchmark.load.request import Job
+from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.wire.outcome import Outcome
+from sagellm_benchmark.wire.reply import Reply
+from sagellm_benchmark.wire.states import Phase, Status
+from sagellm_benchmark.wire.timeline import Timeline
+
+SAMPLE_EVERY = 16
+"""Every 16th connection, the first included, carries kernel receive stamps."""
+
+
+@dataclass
+class Counts:
+    """What flies now, and what flew, for the live view.
+
+    Attributes:
+        in_flight: Sent and not ended.
+        peak: The most that flew at once.
+        sent: Handed to a connection.
+    """
+
+    in_flight: int = 0
+    peak: int = 0
+    sent: int = 0
+
+
+class Engine:
+    """The requests of one process to one target.
+
+    Args:
+        target: Where they go.
+        deadlines: How long each may take.
+        secrets: What no message may show.
+        keep_text: Keep the replies' text in the outcomes.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        deadlines: Deadlines,
+        *,
+        secrets: tuple[str, ...] = (),
+        keep_text: bool = False,
+    ) -> None:
+        self.target = target
+        self.counts = Counts()
+        self.read_lags_ms: list[float] = []
+        self._deadlines = deadlines
+        self._secrets = secrets
+        self._keep_text = keep_text
+        self._pool = Pool()
+        self._opened = 0
+        self._parser = Parser(self._idle_spoke, self._tick)
+        self._receiver = Receiver(self._parser.urgent)
+
+    @property
+    def parsing_s(self) -> float:
+        """Seconds spent parsing so far."""
+        return self._parser.parsing_ns / NS_PER_S
+
+    def tokens_in_flight(self) -> int:
+        """Token frames of the requests that have not ended."""
+        return sum(len(exchange.reply.timeline.token_ns) for exchange in self._parser.live)
+
+    def perform(
+        self,
+        job: Job,
+        due_ns: int | None = None,
+        *,
+        stop_when: Callable[[str], bool] | None = None,
+    ) -> Outcome:
+        """Send one request and wait for its end. Raises nothing but what kills the process.
+
+        Args:
+            job: What to send.
+            due_ns: When it had to be sent; now, if None.
+            stop_when: Called with the text so far, within a tick of new text; True ends it.
+        """
+        sent_ns = now()
+        timeline = Timeline(sent_ns if due_ns is None else due_ns)
+        timeline.sent_ns = sent_ns
+        reply = Reply(
+            timeline,
+            endpoint=job.ask.endpoint,
+            stream=job.ask.stream,
+            expected_output=job.ask.max_tokens,
+            exact=job.ask.exact,
+            keep_text=self._keep_text or job.keep_text,
+            secrets=self._secrets,
+        )
+        exchange = Exchange(reply, self._deadlines, sent_ns, job.ask.stream, stop_when)
+        counts = self.counts
+        counts.sent += 1
+        counts.in_flight += 1
+        counts.peak = max(counts.peak, counts.in_flight)
+        connection = None
+        try:
+            connection = self._connection(timeline)
+            self._converse(exchange, connection, job)
+        except ConnectFailed as failure:
+            status = Status.TIMEOUT if failure.timed_out else Status.CONNECT_ERROR
+            reason = "first_token" if failure.timed_out else None
+            exchange.abandon(status, failure.phase, reason, str(failure), now())
+        except GreenletExit:
+            exchange.abandon(Status.CANCELLED, None, "stopped", "ended by the run's end", now())
+        finally:
+            counts.in_flight -= 1
+            if connection is not None:
+                self._release(connection, exchange)
+        return reply.outcome(now())
+
+    def _connection(self, timeline: Timeline) -> Connection:
+        connection = self._pool.take()
+        if connection is not None:
+            timeline.reused = True
+            return connection
+        allowed_ns = min(self._deadlines.first_token, self._deadlines.total)
+        connection = open_connection(self.target, allowed_ns / NS_PER_S)
+        timeline.connected_ns = now()
+        if self._opened % SAMPLE_EVERY == 0:
+            connection.sample_read_lag()
+        self._opened += 1
+        self._receiver.add(connection)
+        return connection
+
+    def _converse(self, exchange: Exchange, connection: Connection, job: Job) -> None:
+        connection.exchange = exchange
+        connection.eager = True
+        self._parser.live[exchange] = connection
+        remaining = exchange.sent_ns + self._deadlines.total - now()
+        timeout = gevent.Timeout(max(remaining, 0) / NS_PER_S)
+        timeout.start()
+        try:
+            connection.write(job.payload)
+            exchange.reply.timeline.written_ns = now()
+        except OSError as error:
+            # The server may have answered before it broke off; what was read decides.
+            if not connection.reads and exchange.reply.timeline.first_byte_ns is None:
+                words = error.strerror or str(error)
+                exchange.abandon(Status.INCOMPLETE, Phase.WRITE, "reset", words, now())
+        except gevent.Timeout as expired:
+            if expired is not timeout:
+                raise
+            exchange.abandon(Status.TIMEOUT, Phase.WRITE, "total", "body not taken in time", now())
+        finally:
+            timeout.close()
+        exchange.wait()
+
+    def _release(self, connection: Connection, exchange: Exchange) -> None:
+        self._parser.live.pop(exchange, None)
+        connection.exchange = None
+        if connection.read_lags_ms:
+            self.read_lags_ms += connection.read_lags_ms
+            connection.read_lags_ms = []
+        if exchange.ended and exchange.reply.reusable and not connection.reads:
+            self._pool.give(connection)
+        else:
+            self._drop(connection)
+
+    def _idle_spoke(self, connection: Connection) -> None:
+        # A pooled connection that ends, or talks without being asked, is of no use. One that was
+        # closed in the meantime may still stand on the parser's list: it is in no pool.
+        if connection in self._pool:
+            self._pool.discard(connection)
+            self._drop(connection)
+
+    def _tick(self, moment_ns: int) -> None:
+        for connection in self._pool.stale(moment_ns):
+            self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        self._receiver.remove(connection)
+        connection.close()
+
+    def close(self) -> None:
+        """Close every idle connection; nothing may be in flight."""
+        for connection in self._pool.clear():
+            self._drop(connection)
+        self._parser.close()
+        self._receiver.close()

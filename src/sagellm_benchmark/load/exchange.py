@@ -1,0 +1,138 @@
+"""One request on one connection: what is still expected, until when, and who waits for it.
+
+In go the connection's reads, through the parser; out comes a finished `Reply` and a woken greenlet. Every way in
+which a request can end passes `_end`, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gevent import get_hub
+from gevent.hub import Waiter
+
+from sagellm_benchmark.clock import NS_PER_S, now
+from sagellm_benchmark.load.connection import Connection
+from sagellm_benchmark.wire.reply import Reply
+from sagellm_benchmark.wire.states import Phase, Status
+
+CLOSE_GRACE_NS = NS_PER_S
+"""How long a connection may stay open after `[DONE]` before it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a request may take, in nanoseconds.
+
+    Attributes:
+        first_token: From sent to the first token.
+        idle: From one token to the next; comments are none.
+        total: From sent to the end.
+    """
+
+    first_token: int
+    idle: int
+    total: int
+
+    @classmethod
+    def seconds(cls, first_token: float, idle: float, total: float) -> Deadlines:
+        """From seconds, as the options give them."""
+        return cls(*(round(value * NS_PER_S) for value in (first_token, idle, total)))
+
+
+class Exchange:
+    """A request whose response is awaited."""
+
+    __slots__ = ("_deadlines", "_stop_when", "_stream", "_waiter", "ended", "reply", "sent_ns")
+
+    def __init__(
+        self,
+        reply: Reply,
+        deadlines: Deadlines,
+        sent_ns: int,
+        stream: bool,
+        stop_when: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.reply = reply
+        self.sent_ns = sent_ns
+        self.ended = False
+        self._deadlines = deadlines
+        self._stream = stream
+        self._stop_when = stop_when
+        self._waiter: Waiter | None = None
+
+    def wait(self) -> None:
+        """Block the calling greenlet until the request has ended."""
+        if not self.ended:
+            self._waiter = Waiter()
+            try:
+                self._waiter.get()
+            finally:
+                self._waiter = None
+
+    def parse(self, connection: Connection, limit: int) -> bool:
+        """Feed up to `limit` reads to the reply.
+
+        Returns:
+            True if none is left, or the request has ended.
+        """
+        reply = self.reply
+        reads, stamps = connection.reads, connection.stamps
+        if len(reads) <= limit:
+            connection.reads, connection.stamps = [], []
+        else:
+            connection.reads, connection.stamps = reads[limit:], stamps[limit:]
+            reads, stamps = reads[:limit], stamps[:limit]
+        for data, stamp in zip(reads, stamps, strict=True):
+            if data:
+                reply.feed(data, stamp)
+            elif connection.error is None:
+                reply.eof(stamp)
+            else:
+                reply.broken(stamp, connection.error.strerror or str(connection.error))
+            if reply.complete:
+                self._end()
+                return True
+        connection.eager = not reply.chunked
+        if self._stop_when is not None and self._stop_when(reply.text):
+            words = "ended by the task"
+            self.abandon(Status.CANCELLED, None, "stop_when", words, now())
+            return True
+        return not connection.reads
+
+    def check(self, moment_ns: int) -> None:
+        """End it if a deadline has passed. All that was read must have been parsed."""
+        reply, deadlines = self.reply, self._deadlines
+        answered = reply.answered_ns
+        if answered is not None:
+            if moment_ns - answered > CLOSE_GRACE_NS:
+                self._end()
+            return
+        elapsed = moment_ns - self.sent_ns
+        if elapsed > deadlines.total:
+            self._time_out("total", deadlines.total, moment_ns)
+        elif self._stream:
+            if reply.timeline.first_token_ns is None:
+                if elapsed > deadlines.first_token:
+                    self._time_out("first_token", deadlines.first_token, moment_ns)
+            elif moment_ns - reply.progress_ns > deadlines.idle:
+                self._time_out("idle", deadlines.idle, moment_ns)
+
+    def abandon(
+        self, status: Status, phase: Phase | None, reason: str | None, message: str, at_ns: int
+    ) -> None:
+        """End it from our side."""
+        if not self.ended:
+            self.reply.abandon(status, phase, reason, message, at_ns)
+            self._end()
+
+    def _time_out(self, reason: str, limit_ns: int, at_ns: int) -> None:
+        what = {"total": "no end", "first_token": "no token", "idle": "no further token"}[reason]
+        message = f"{what} within {limit_ns / NS_PER_S:g} s"
+        self.abandon(Status.TIMEOUT, None, reason, message, at_ns)
+
+    def _end(self) -> None:
+        self.ended = True
+        if self._waiter is not None:
+            get_hub().loop.run_callback(self._waiter.switch, None)

@@ -1,0 +1,105 @@
+"""The end of a run: the books closed, the summary made and written, the exit code found.
+
+In go the run, its columns and its manifest; out come the files and what to print. A disk that takes no summary does
+not take the summary from the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from sagellm_benchmark.clock import NS_PER_S, now
+from sagellm_benchmark.load.manifest import Manifest, utc, write_json
+from sagellm_benchmark.load.run import WORKER, Run
+from sagellm_benchmark.metrics.columns import Columns
+from sagellm_benchmark.metrics.quantiles import block
+from sagellm_benchmark.metrics.slo import parse_slos
+from sagellm_benchmark.metrics.summary import RunFacts, summarize
+from sagellm_benchmark.report.terminal import summary_text
+
+EXIT_UNUSABLE = 3
+PLAIN_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run came out.
+
+    Attributes:
+        exit_code: 0, 1 or 3, as the verdict has it.
+        text: The final table.
+    """
+
+    exit_code: int
+    text: str
+
+
+def finish(run: Run, columns: Columns, manifest: Manifest, *, interrupted: str | None) -> Result:
+    """Close the books.
+
+    Args:
+        run: The run; nothing of it is on the wire any more.
+        columns: What its records add up to.
+        manifest: Its `run.json`.
+        interrupted: The signal that ended it, by name.
+    """
+    run.health.stop()
+    run.recorder.close()
+    summary = summarize(columns, _facts(run, manifest, interrupted))
+    verdict = summary["verdict"]
+    try:
+        write_json(run.identity.directory / "summary.json", summary)
+        manifest.write(
+            ended_at=utc(run.anchor.unix(now())),
+            verdict=verdict["state"],
+            exit_code=verdict["exit_code"],
+        )
+    except OSError as error:
+        verdict.update(state="invalid", valid=False, exit_code=EXIT_UNUSABLE)
+        verdict["reasons"].insert(0, f"the summary cannot be written: {error.strerror}")
+    return Result(verdict["exit_code"], _text(run, summary))
+
+
+def _text(run: Run, summary: dict[str, Any]) -> str:
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else PLAIN_WIDTH
+    color = terminal and "NO_COLOR" not in os.environ
+    directory = str(run.identity.directory)
+    return summary_text(summary, width=width, color=color, run_dir=directory)
+
+
+def _facts(run: Run, manifest: Manifest, interrupted: str | None) -> RunFacts:
+    return RunFacts(
+        run_id=run.identity.run_id,
+        started_at=utc(run.anchor.unix(run.origin_ns)),
+        rows=run.recorder.planned if run.plan is None else run.plan.rows,
+        planned=run.recorder.planned,
+        closed=run.settings.closed or run.plan is None,
+        slos=parse_slos(run.settings.slo),
+        generator=_generator(run),
+        dialect=manifest.server.dialect,
+        write_failure=run.recorder.failed,
+        interrupted=interrupted,
+        thresholds=manifest.thresholds,
+    )
+
+
+def _generator(run: Run) -> dict[str, Any]:
+    """What the load cost this process."""
+    health = run.health
+    figures = {
+        **health.figures(),
+        "loop_lag_ms": block(health.loop_lags_ms),
+        "read_lag_ms": block(run.engine.read_lags_ms),
+        "parsing_s": round(run.engine.parsing_s, 6),
+        "peak_in_flight": run.engine.counts.peak,
+    }
+    stalls = [
+        [(began - run.origin_ns) / NS_PER_S, (ended - run.origin_ns) / NS_PER_S]
+        for began, ended in health.stalls
+    ]
+    return {**figures, "stalls": stalls, "workers": [{"name": WORKER, **figures}]}

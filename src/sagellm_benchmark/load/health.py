@@ -1,0 +1,69 @@
+"""What the load cost the process that made it: the loop's stalls, its CPU, the lag of its reads.
+
+In go a timer's own lateness and the samples of the engine; out comes the `generator` block of the summary. A run that
+the generator itself spoiled must say so, and says it from here.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from array import array
+from typing import Any
+
+from gevent import get_hub
+
+from sagellm_benchmark.clock import NS_PER_MS, now
+
+BEAT_S = 0.02
+STALL_MS = 100.0
+
+
+class Health:
+    """Watches the event loop from `start` to `stop`."""
+
+    def __init__(self) -> None:
+        self.loop_lags_ms = array("d")
+        self.stalls: list[tuple[int, int]] = []
+        """Start and end, in nanoseconds, of each time the loop stood still for over 100 ms."""
+        self._timer = get_hub().loop.timer(BEAT_S, BEAT_S)
+        self._last_ns = 0
+        self._began = (0.0, 0.0)
+        self._cpu_percent: float | None = None
+
+    def start(self) -> None:
+        """Begin; what is loaded by now is taken out of the garbage collector's sight."""
+        gc.collect()
+        gc.freeze()
+        self._last_ns = now()
+        self._began = (time.process_time(), time.monotonic())
+        self._timer.start(self._beat)
+
+    def stop(self) -> None:
+        """End; called once."""
+        self._timer.stop()
+        self._timer.close()
+        cpu, wall = time.process_time() - self._began[0], time.monotonic() - self._began[1]
+        self._cpu_percent = 100 * cpu / wall if wall > 0 else None
+        gc.unfreeze()
+
+    def _beat(self) -> None:
+        moment = now()
+        lag_ms = (moment - self._last_ns) / NS_PER_MS - BEAT_S * 1000
+        self.loop_lags_ms.append(max(lag_ms, 0.0))
+        if lag_ms > STALL_MS:
+            self.stalls.append((self._last_ns, moment))
+        self._last_ns = moment
+
+    def figures(self) -> dict[str, Any]:
+        """CPU percent of one core and peak memory in MB of this process."""
+        peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {"cpu_percent": self._cpu_percent, "peak_memory_mb": round(peak_kb / 1024, 1)}
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files, and so connections, as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

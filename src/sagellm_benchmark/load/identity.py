@@ -1,0 +1,72 @@
+"""Which run this is: its name, its directory, its salt. Made once, before any load."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagellm_benchmark.config.settings import Settings
+from sagellm_benchmark.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A run's name and place.
+
+    Attributes:
+        run_id: Its name, prefix of every request id.
+        directory: `<out>/<run_id>`, which exists and is ours.
+        salt: What goes into the prompts' root; "" for none.
+    """
+
+    run_id: str
+    directory: Path
+    salt: str
+
+
+def claim(settings: Settings, *, again: bool = False) -> Identity:
+    """Make the run's directory; two runs never share one.
+
+    Args:
+        settings: `--out`, `--run-id` and `--salt`.
+        again: A further start in one process, as from the page: a name given gets a number.
+
+    Raises:
+        UsageError: The name is taken, or the directory cannot be written.
+    """
+    out = Path(settings.out)
+    given = settings.run_id
+    stem = given or time.strftime("%Y%m%d-%H%M%S")
+    number = 1
+    while True:
+        run_id = stem if number == 1 else f"{stem}-{number}"
+        try:
+            (out / run_id).mkdir(parents=True)
+        except FileExistsError:
+            if given and not again:
+                raise UsageError(
+                    f"--run-id {given}: {out / given} exists already; choose another name"
+                ) from None
+            number += 1
+        except OSError as error:
+            raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from None
+        else:
+            break
+    return Identity(run_id, out / run_id, _salt(settings.salt, run_id))
+
+
+def _salt(option: str, run_id: str) -> str:
+    return {"run": run_id, "none": ""}.get(option, option)
+
+
+def point_latest(identity: Identity) -> None:
+    """Let `<out>/latest` name this run, at once or not at all."""
+    link = identity.directory.parent / "latest"
+    if link.exists() and not link.is_symlink():
+        return  # somebody's own file or directory of that name stays theirs
+    fresh = identity.directory.parent / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(identity.run_id)
+    fresh.replace(link)

@@ -1,0 +1,177 @@
+"""Everything that a run needs, from Locust's environment: checked settings, target, plan.
+
+In goes Locust's environment; out come values, or a `UsageError` that says what to write. Nothing here sends load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from locust import User
+from locust.env import Environment
+
+from sagellm_benchmark.config.options import BY_KEY, OPTIONS
+from sagellm_benchmark.config.settings import DEFAULT_STOP_TIMEOUT_S, Settings, make_settings
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load import preflight
+from sagellm_benchmark.load.dispatch import Role, role_of
+from sagellm_benchmark.load.target import Target, resolve
+from sagellm_benchmark.report.plan import plan_block
+from sagellm_benchmark.schedule.plan import Plan, make_plan
+from sagellm_benchmark.trace import synthesis
+from sagellm_benchmark.trace.source import Trace, open_trace
+from sagellm_benchmark.trace.transforms import Pace, Selection
+
+_LATER = {
+    "master": "--master",
+    "worker": "--worker",
+    "processes": "--processes",
+}
+
+
+class Inputs:
+    """Reads them.
+
+    Args:
+        environment: Locust's.
+        sources: Where each option's value came from at the start.
+
+    Attributes:
+        role: What drives the load.
+
+    Raises:
+        UsageError: The users of ours play several roles.
+    """
+
+    def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._sources = sources
+        self._fixed = {key: value for key, value in self._raw().items() if not BY_KEY[key].page}
+        self._host = self._read_host()
+        self.role = _role(environment.user_classes)
+
+    def check_combination(self) -> None:
+        """Refuse what contradicts a replay.
+
+        Raises:
+            UsageError: Another class, a shape, `-u`, `-r`, or what this version cannot do.
+        """
+        options, classes = self._environment.parsed_options, self._environment.user_classes
+        for key, flag in _LATER.items():
+            if getattr(options, key, None):
+                raise UsageError(f"{flag}: this version replays from one process; leave it out")
+        if self.role is Role.TASKS:
+            return
+        name = next(c.__name__ for c in classes if role_of(c) is not None)
+        if len(classes) > 1:
+            others = ", ".join(c.__name__ for c in classes if c.__name__ != name)
+            raise UsageError(
+                f"{name} replays a trace alone: take {others} out of the locustfile, or name "
+                f"one user class behind the options"
+            )
+        if self._environment.shape_class is not None:
+            raise UsageError(f"{name} takes its load from the trace: remove the LoadTestShape")
+        if options.num_users is not None or options.spawn_rate is not None:
+            raise UsageError(
+                "-u and -r have no meaning in a replay: the trace says how many requests there "
+                "are and when; scale it with --speed X, --rate R or --concurrency N"
+            )
+
+    def settings(self) -> Settings:
+        """The settings as Locust's options stand now; the page may have changed them.
+
+        Raises:
+            UsageError: A value is wrong, or came from the page and may not.
+        """
+        options, raw = self._environment.parsed_options, self._raw()
+        for key, value in self._fixed.items():
+            if raw[key] != value:
+                raise UsageError(f"{BY_KEY[key].flag} cannot be set from the page")
+        if self._read_host() != self._host:
+            raise UsageError("--host cannot be changed from the page")
+        made = make_settings(
+            raw,
+            host=self._host,
+            run_time_s=options.run_time or None,
+            stop_timeout_s=self._stop_timeout_s(),
+            sources=self._sources,
+            tasks=self.role is Role.TASKS,
+        )
+        if self.role is Role.CLOSED and not made.closed:
+            raise UsageError("ClosedLoopUser needs --concurrency N: how many users send in turn")
+        if self.role is Role.REPLAY and made.closed:
+            raise UsageError("--concurrency is a closed loop: use ClosedLoopUser, or leave it out")
+        return made
+
+    def target(self, chosen: Settings) -> Target:
+        """The target, resolved."""
+        return resolve(chosen.host, insecure=chosen.insecure, cacert=chosen.cacert)
+
+    def plan(self, chosen: Settings) -> Plan | None:
+        """Read the trace once, whole, and plan it; None for a user's own tasks.
+
+        Raises:
+            UsageError: The trace cannot be replayed, or a row would go to no model.
+        """
+        if self.role is Role.TASKS:
+            return None
+        pace = Pace(speed=chosen.speed or 1.0, rate=None if chosen.synthetic else chosen.rate)
+        part = Selection(chosen.start, chosen.end, chosen.limit, chosen.cut_sessions)
+        plan = make_plan(_trace(chosen), part, pace, closed=chosen.closed)
+        if chosen.model is None and plan.rows_without_model:
+            raise UsageError(
+                f"--model is missing: {plan.rows_without_model} of {plan.rows} rows name no "
+                f"model; write --model M (GET {chosen.host}/v1/models lists them)"
+            )
+        return plan
+
+    def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target) -> None:
+        """Print what will happen, before it does."""
+        print(plan_block(plan, chosen, run_dir=chosen.out, target=whom.url), flush=True)
+
+    def ask_target(self, whom: Target, chosen: Settings) -> preflight.Server:
+        """The preflight, unless `--no-preflight` skips it."""
+        return preflight.Server() if chosen.no_preflight else preflight.ask(whom, chosen)
+
+    def _raw(self) -> dict[str, Any]:
+        options = self._environment.parsed_options
+        return {option.key: getattr(options, option.key) for option in OPTIONS}
+
+    def _read_host(self) -> str | None:
+        environment = self._environment
+        hosts = [c.host for c in environment.user_classes if role_of(c) is not None and c.host]
+        return environment.host or next(iter(hosts), None)
+
+    def _stop_timeout_s(self) -> float:
+        """Locust's `--stop-timeout`; where nobody gave one, ours instead of Locust's 0."""
+        if "stop_timeout" in self._sources:
+            return float(self._environment.parsed_options.stop_timeout)
+        return DEFAULT_STOP_TIMEOUT_S
+
+
+def _role(user_classes: Sequence[type[User]]) -> Role:
+    roles = {role_of(user_class) for user_class in user_classes} - {None}
+    if len(roles) > 1:
+        names = ", ".join(user_class.__name__ for user_class in user_classes)
+        raise UsageError(f"{names} do not run together: name one user class behind the options")
+    return roles.pop()
+
+
+def _trace(chosen: Settings) -> Trace:
+    if chosen.synthetic:
+        return synthesis.uniform(
+            chosen.input_tokens,
+            chosen.output_tokens,
+            chosen.requests,
+            rate=chosen.rate,
+            burstiness=1.0 if chosen.burstiness is None else chosen.burstiness,
+            seed=chosen.seed,
+        )
+    return open_trace(
+        chosen.trace,
+        format=chosen.format,
+        mapping=chosen.map,
+        time_unit=chosen.time_unit,
+        skip_bad=chosen.skip_bad,
+    )

@@ -1,0 +1,78 @@
+"""What a person sees while the run is on, twice a second, and the segment flushed once.
+
+In go the run's counters and its records; out goes a snapshot to the progress line. Nothing here is kept for the
+summary.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from sagellm_benchmark.clock import NS_PER_S, now
+from sagellm_benchmark.record.record import RequestRecord
+from sagellm_benchmark.report.progress import Progress
+
+if TYPE_CHECKING:
+    from sagellm_benchmark.load.run import Run
+
+INTERVAL_S = 0.5
+
+
+class Live:
+    """The live view of one run.
+
+    Args:
+        run: Whose.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._progress = Progress(sys.stderr, None if run.plan is None else run.plan.rows)
+        self._lags_ms: list[float] = []
+        self._tokens = 0
+        self._before = (now(), 0)
+        self._began_ns: int | None = None
+        self._greenlet = gevent.spawn(self._watch)
+
+    def add(self, record: RequestRecord) -> None:
+        """One more record."""
+        self._tokens += record.chunks
+        if record.sent_s is not None:
+            self._lags_ms.append((record.sent_s - record.due_s) * 1000)
+
+    def close(self) -> None:
+        """Show the last state and stop."""
+        self._greenlet.kill(block=True)
+        self._progress.show(self._snapshot())
+        self._progress.close()
+
+    def _watch(self) -> None:
+        while True:
+            gevent.sleep(INTERVAL_S)
+            self._run.recorder.flush()
+            self._progress.show(self._snapshot())
+
+    def _snapshot(self) -> dict[str, Any]:
+        run, moment = self._run, now()
+        counts = run.recorder.counts
+        tokens = self._tokens + run.engine.tokens_in_flight()
+        then, tokens_then = self._before
+        self._before = (moment, tokens)
+        lags, self._lags_ms = sorted(self._lags_ms), []
+        elapsed_s = max(moment - run.origin_ns, 0) / NS_PER_S
+        span_s = None if run.plan is None or run.settings.closed else run.plan.span_s
+        return {
+            "elapsed_s": elapsed_s,
+            "rows": None if run.plan is None else run.plan.rows,
+            "sent": run.engine.counts.sent,
+            "in_flight": run.engine.counts.in_flight,
+            "done": counts["ok"],
+            "failed": sum(counts.values()) - counts["ok"] - counts["dropped"],
+            "dropped": counts["dropped"],
+            "lag_ms": lags[min(int(len(lags) * 0.99), len(lags) - 1)] if lags else None,
+            "tokens_per_s": max(tokens - tokens_then, 0) * NS_PER_S / max(moment - then, 1),
+            "left_s": None if span_s is None else max(span_s - elapsed_s, 0.0),
+        }

@@ -1,0 +1,132 @@
+"""`run.json`: what was run, with what, against what, so that a result can be judged and repeated.
+
+Written before the first request, and once more at the end. It holds every setting with its source, and no secret.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sagellm_benchmark import __version__
+from sagellm_benchmark.config.system import read_system
+from sagellm_benchmark.load.preflight import Server
+from sagellm_benchmark.metrics.verdict import Thresholds
+from sagellm_benchmark.trace.prompts import PROMPT_RULE
+
+if TYPE_CHECKING:
+    from sagellm_benchmark.load.run import Run
+
+SCHEMA = "sagellm.run/1"
+_PACKAGES = ("locust", "gevent", "httptools", "msgspec", "numpy", "pydantic")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+class Manifest:
+    """The file of one run.
+
+    Args:
+        run: Which.
+        server: What the target said of itself.
+    """
+
+    def __init__(self, run: Run, server: Server) -> None:
+        self.server = server
+        self.thresholds = Thresholds()
+        self._path = run.identity.directory / "run.json"
+        self._content = self._describe(run)
+
+    def write(self, **ending: Any) -> None:
+        """Write the file whole, or leave the one that is there.
+
+        Args:
+            **ending: What is known at the end: `ended_at`, `exit_code`, ….
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._content |= ending
+        write_json(self._path, self._content)
+
+    def _describe(self, run: Run) -> dict[str, Any]:
+        settings, identity, plan = run.settings, run.identity, run.plan
+        return {
+            "schema": SCHEMA,
+            "run_id": identity.run_id,
+            "version": __version__,
+            "started_at": utc(run.anchor.unix_s),
+            "settings": settings.describe(),
+            "seed": settings.seed,
+            "salt": identity.salt,
+            "prompt_rule": PROMPT_RULE,
+            "schedule_digest": None if plan is None else plan.digest,
+            "trace": None if plan is None else _trace(run),
+            "target": {
+                "url": run.target.url,
+                "addresses": [str(address[0]) for _, address in run.target.addresses],
+                "dialect": self.server.dialect,
+                "models": list(self.server.models),
+                "tls": run.target.tls is not None,
+                "verified": run.target.tls is not None and not settings.insecure,
+                "proxies_ignored": [name for name in _PROXIES if _variable(name)],
+            },
+            "system_declared": read_system(settings.system),
+            "machine": _machine(),
+            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            "thresholds": msgspec.to_builtins(self.thresholds),
+        }
+
+
+def _trace(run: Run) -> dict[str, Any]:
+    plan = run.plan
+    return {
+        "path": run.settings.trace,
+        "sha256": plan.trace_sha256,
+        "rows": plan.rows,
+        "drops": plan.drops,
+        "span_s": plan.span_s,
+        "rate_per_s": plan.rate_per_s,
+        "input_tokens": plan.input_tokens,
+        "output_tokens": plan.output_tokens,
+    }
+
+
+def _variable(name: str) -> str | None:
+    return os.environ.get(name) or os.environ.get(name.upper())
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "architecture": platform.machine(),
+        "cpus": os.cpu_count(),
+        "python": sys.version.split()[0],
+    }
+
+
+def utc(unix_s: float) -> str:
+    """An instant as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(unix_s, timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file whole: a reader sees the old one or the new one, never a part.
+
+    Raises:
+        OSError: It cannot be written; the old one, if any, is untouched.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,71 @@
+"""Our options and listeners, registered with Locust when a locustfile imports one of our users.
+
+The listeners hand every event to the `Coordinator` of the environment; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+
+from sagellm_benchmark.config.options import OPTIONS, arguments
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.coordinator import Coordinator, ours
+from sagellm_benchmark.load.files import keep_final_csv
+from sagellm_benchmark.load.rows import use_three_digits
+from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.load.sources import sources_of
+
+_parsers: list[LocustArgumentParser] = []
+_coordinators: dict[Environment, Coordinator] = {}
+
+
+@events.init_command_line_parser.add_listener
+def declare_options(parser: LocustArgumentParser) -> None:
+    """Every option of ours on Locust's parser, with its environment variable and its place."""
+    for option in OPTIONS:
+        # Not through argument groups: Locust's page does not see options in groups.
+        parser.add_argument(
+            option.flag,
+            env_var=option.env,
+            include_in_web_ui=option.page,
+            **arguments(option),
+        )
+    _parsers[:] = [parser]
+    use_three_digits()
+    keep_final_csv()
+
+
+@events.init.add_listener
+def begin(environment: Environment, **_: Any) -> None:
+    """Check all that can be checked before any load; what is wrong ends here, with exit code 2."""
+    if not ours(environment.user_classes):
+        return
+    try:
+        coordinator = Coordinator(environment, sources_of(_parsers[0]))
+        coordinator.initialise()
+    except UsageError as error:
+        refuse(error)
+    _coordinators[environment] = coordinator
+
+
+def current_run(environment: Environment) -> Run:
+    """The run that is on in this environment.
+
+    Raises:
+        RuntimeError: None is.
+    """
+    run = _coordinators[environment].run
+    if run is None:
+        raise RuntimeError("no run is on: calls count from the test's start to its end")
+    return run
+
+
+def refuse(error: UsageError) -> NoReturn:
+    """Print the one line and leave. Locust lets SystemExit through, and no other exception."""
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    raise SystemExit(2)

@@ -1,0 +1,181 @@
+"""Turn a row into the bytes of a request, once, before it is due.
+
+In go the run's settings and a `Row`; out comes a frozen `Job` with its payload. Nothing is computed between the due
+time and the first byte sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagellm_benchmark.config.settings import Settings
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.record.record import Asked
+from sagellm_benchmark.trace.prompts import Prompts
+from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.wire.http import request_bytes
+from sagellm_benchmark.wire.openai import Ask, Endpoint, request_body
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request, ready to be written.
+
+    Attributes:
+        payload: Head and body, as they go on the wire.
+        ask: What the body says.
+        asked: The tokens that the row asks for.
+        request_id: Sent as `X-Request-ID`.
+        name: Its name in Locust's tables and the groups.
+        row: The trace's row; of a user's own task one without an id.
+        keep_text: The caller wants the reply's text, whatever the settings say.
+    """
+
+    payload: bytes
+    ask: Ask
+    asked: Asked
+    request_id: str
+    name: str
+    row: Row
+    keep_text: bool = False
+
+
+class Requests:
+    """Makes the jobs of one run.
+
+    Args:
+        settings: What goes into every request.
+        target: Whom they are for.
+        run_id: Prefix of every request id.
+        prompts: The texts of rows that record none; None for own tasks.
+        api_key: Sent as a bearer token.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        target: Target,
+        run_id: str,
+        prompts: Prompts | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._target = target
+        self._run_id = run_id
+        self._prompts = prompts
+        self._endpoint = Endpoint(settings.endpoint)
+        self._headers = _headers(settings, api_key)
+
+    def of_row(self, seq: int, row: Row) -> Job:
+        """The request of a trace's row.
+
+        Raises:
+            UsageError: The row names no model and neither does an option.
+        """
+        settings = self._settings
+        content = row.messages is not None or row.prompt is not None
+        prompt = row.prompt if content or self._prompts is None else self._prompts.text(row)
+        extra = {**(row.sampling or {}), **_body_parts(row), **(settings.extra_body or {})}
+        ask = Ask(
+            endpoint=self._endpoint,
+            model=self.model(row),
+            stream=self._streams(),
+            prompt=prompt,
+            messages=row.messages,
+            max_tokens=self._max_tokens(row),
+            exact=settings.output_length == "exact",
+            temperature=settings.temperature,
+            extra=extra,
+            include_usage=self._streams(),
+        )
+        asked = Asked(input_tokens=row.input_tokens, output_tokens=ask.max_tokens)
+        return self._job(seq, ask, asked, name=self._endpoint.value, row=row, headers=row.headers)
+
+    def of_task(
+        self,
+        seq: int,
+        *,
+        messages: list[dict[str, Any]],
+        model: str | None,
+        max_tokens: int | None,
+        name: str | None,
+        group: str | None,
+        extra_body: Mapping[str, Any] | None,
+    ) -> Job:
+        """The request of a user's own task."""
+        settings = self._settings
+        model = model or settings.model
+        if not model:
+            raise UsageError("no model: write --model M, or model= in the task")
+        ask = Ask(
+            endpoint=Endpoint.CHAT,
+            model=model,
+            stream=True,
+            prompt=None,
+            messages=messages,
+            max_tokens=max_tokens,
+            exact=False,
+            temperature=settings.temperature,
+            extra={**(settings.extra_body or {}), **(extra_body or {})},
+            include_usage=True,
+        )
+        asked = Asked(input_tokens=None, output_tokens=max_tokens)
+        row = Row(request_id="", request_class=group)
+        return self._job(seq, ask, asked, name=name or Endpoint.CHAT.value, row=row, keep_text=True)
+
+    def model(self, row: Row) -> str:
+        """The model that a row is sent to.
+
+        Raises:
+            UsageError: Nothing names one.
+        """
+        settings = self._settings
+        if settings.model is not None:
+            return settings.model
+        model = (settings.model_map or {}).get(row.model or "", row.model)
+        if not model:
+            raise UsageError(
+                f"row {row.request_id} names no model: write --model M (see GET /v1/models)"
+            )
+        return model
+
+    def _streams(self) -> bool:
+        return not self._settings.no_stream and self._endpoint is not Endpoint.EMBEDDINGS
+
+    def _max_tokens(self, row: Row) -> int | None:
+        if self._settings.output_length == "free" or self._endpoint is Endpoint.EMBEDDINGS:
+            return None
+        return row.max_tokens if row.output_tokens is None else row.output_tokens
+
+    def _job(
+        self,
+        seq: int,
+        ask: Ask,
+        asked: Asked,
+        *,
+        name: str,
+        row: Row,
+        headers: Mapping[str, str] | None = None,
+        keep_text: bool = False,
+    ) -> Job:
+        request_id = f"{self._run_id}-{seq}"
+        payload = request_bytes(
+            self._target.prefix + ask.endpoint.path,
+            self._target.netloc,
+            {**self._headers, **(headers or {}), "X-Request-ID": request_id},
+            request_body(ask),
+        )
+        return Job(payload, ask, asked, request_id, name, row, keep_text)
+
+
+def _headers(settings: Settings, api_key: str | None) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    return {**headers, **dict(settings.header)}
+
+
+def _body_parts(row: Row) -> dict[str, Any]:
+    parts = {"tools": row.tools, "response_format": row.response_format}
+    return {**{key: value for key, value in parts.items() if value}, **(row.extra_body or {})}

@@ -1,0 +1,68 @@
+"""TTFT, ITL and TPOT as rows of their own in Locust's statistics.
+
+In go records; out come entries that Locust's page, console, CSV, JSON and report show and that are no part of
+Aggregated: they are figures of requests, not requests. They serve the live view, to three significant digits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import locust.stats
+from locust.stats import RequestStats, StatsEntry
+
+from sagellm_benchmark.record.record import RequestRecord
+
+
+def three_digits(milliseconds: float) -> float:
+    """Round to three significant digits: Locust's own two make 1048 ms 1000."""
+    if milliseconds <= 0:
+        return 0.0
+    return round(milliseconds, 2 - math.floor(math.log10(milliseconds)))
+
+
+def use_three_digits() -> None:
+    """Let Locust's statistics keep three significant digits; the function is made to be replaced."""
+    locust.stats.bucket_response_time = three_digits
+
+
+class Rows:
+    """Writes the extra rows.
+
+    Args:
+        stats: Locust's statistics.
+    """
+
+    def __init__(self, stats: RequestStats) -> None:
+        self._stats = stats
+
+    def add(self, name: str, record: RequestRecord) -> None:
+        """Count one request's tokens; only what was observed and went well."""
+        if record.status != "ok" or record.sent_s is None or record.first_token_s is None:
+            return
+        metrics = record.metrics
+        self._log(name, "TTFT", (metrics["ttft_ms"],))
+        if record.chunk_gaps_ms:
+            self._log(name, "ITL", record.chunk_gaps_ms)
+        if "tbt_ms" not in record.unobserved:
+            self._log(name, "TPOT", (metrics["tbt_ms"],))
+
+    def _log(self, name: str, kind: str, values_ms: Sequence[float]) -> None:
+        """What `StatsEntry.log` does, for many values at once: a call a token would cost more
+        than reading the token."""
+        entry: StatsEntry = self._stats.get(name, kind)
+        count = len(values_ms)
+        seconds = int(time.time())
+        entry.num_requests += count
+        entry.num_reqs_per_sec[seconds] += count
+        entry.last_request_timestamp = seconds
+        entry.total_response_time += sum(values_ms)
+        least = min(values_ms)
+        known = entry.min_response_time
+        entry.min_response_time = least if known is None else min(known, least)
+        entry.max_response_time = max(entry.max_response_time, max(values_ms))
+        buckets = entry.response_times
+        for value in values_ms:
+            buckets[three_digits(value)] += 1

@@ -1,0 +1,202 @@
+"""One measurement from its first request to its last record.
+
+In go settings, a plan and a target; requests pass through `perform` and come out of Locust's request event as
+records. What always holds: a request counted as planned gets exactly one record, whatever ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from locust.env import Environment
+
+from sagellm_benchmark.clock import NS_PER_MS, Anchor, now
+from sagellm_benchmark.config.settings import Settings
+from sagellm_benchmark.load.engine import Engine
+from sagellm_benchmark.load.exchange import Deadlines
+from sagellm_benchmark.load.health import Health
+from sagellm_benchmark.load.identity import Identity
+from sagellm_benchmark.load.request import Job, Requests
+from sagellm_benchmark.load.rows import Rows
+from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.record.builder import RecordContext, Warmup
+from sagellm_benchmark.record.record import RequestRecord
+from sagellm_benchmark.record.recorder import Recorder
+from sagellm_benchmark.record.segments import SegmentWriter
+from sagellm_benchmark.schedule.plan import Plan
+from sagellm_benchmark.trace.prompts import Prompts
+from sagellm_benchmark.wire.outcome import Outcome
+from sagellm_benchmark.wire.states import CODES, Status
+
+REQUEST_TYPE = "LLM"
+WORKER = "local"
+
+
+class RequestFailed(Exception):
+    """What Locust's tables show of a request that is not ok: its state, in one word."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Run:
+    """The state of one run in this process.
+
+    Args:
+        environment: Locust's.
+        settings: What the user asked for.
+        identity: Its name, directory and salt.
+        target: Where requests go.
+        plan: The rows; None for a user's own tasks.
+        listeners: Called with every record.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        settings: Settings,
+        identity: Identity,
+        target: Target,
+        plan: Plan | None,
+        listeners: tuple[Any, ...] = (),
+    ) -> None:
+        self.settings = settings
+        self.identity = identity
+        self.target = target
+        self.plan = plan
+        self.stopping = False
+        self.next_seq = 0
+        self.anchor = Anchor.take()
+        self.health = Health()
+        api_key = settings.api_key
+        secrets = tuple(value for value in (api_key, *dict(settings.header).values()) if value)
+        self.engine = Engine(
+            target,
+            Deadlines.seconds(
+                settings.first_token_timeout, settings.idle_timeout, settings.timeout
+            ),
+            secrets=secrets,
+            keep_text=settings.keep_content != "none",
+        )
+        prompts = None if plan is None else Prompts(identity.salt, plan.block_size)
+        self.requests = Requests(settings, target, identity.run_id, prompts, api_key)
+        self.rows = Rows(environment.stats)
+        writer = SegmentWriter(identity.directory / "records", WORKER)
+        self.recorder = Recorder(writer, (*listeners,))
+        self._environment = environment
+        self.origin_ns = self.anchor.monotonic_ns
+        self._context = self._record_context(self.origin_ns)
+
+    def _record_context(self, origin_ns: int) -> RecordContext:
+        unit, amount = self.settings.warmup or ("s", 0.0)
+        return RecordContext(
+            anchor=self.anchor,
+            origin_ns=origin_ns,
+            worker=WORKER,
+            warmup=Warmup(unit, amount),
+            token_source=self.settings.token_source,
+            itl=self.settings.itl,
+            keep_content=self.settings.keep_content,
+        )
+
+    def begin(self, origin_ns: int) -> None:
+        """The load starts at this instant: second 0 of every record."""
+        self.origin_ns = origin_ns
+        self._context = self._record_context(origin_ns)
+        self.health.start()
+
+    def sequence(self) -> int:
+        """The next number for a request that no plan numbered."""
+        self.next_seq += 1
+        return self.next_seq - 1
+
+    def perform(self, seq: int, job: Job, due_ns: int | None = None) -> None:
+        """Send one planned request, wait for its end and report it."""
+        outcome = self.send(job, due_ns)
+        if outcome is not None:
+            self.report(seq, job, outcome)
+
+    def send(
+        self,
+        job: Job,
+        due_ns: int | None = None,
+        *,
+        stop_when: Callable[[str], bool] | None = None,
+    ) -> Outcome | None:
+        """Send one planned request and wait for its end; the caller must `report` it.
+
+        Args:
+            job: What to send.
+            due_ns: When it was due; now, if None.
+            stop_when: Called with the text so far; True ends the request.
+
+        Returns:
+            Its outcome; None if the run is being stopped and nothing was sent.
+        """
+        if self.stopping:
+            return None
+        self.recorder.planned += 1
+        return self.engine.perform(job, due_ns, stop_when=stop_when)
+
+    def drop(self, seq: int, job: Job, due_ns: int) -> None:
+        """Count a request that fell due while the cap on requests in flight was reached."""
+        self.recorder.planned += 1
+        outcome = Outcome(
+            status=Status.DROPPED,
+            due_ns=due_ns,
+            ended_ns=now(),
+            reason="max_in_flight",
+            code=CODES[Status.DROPPED],
+            message=f"{self.settings.max_in_flight} requests were in flight",
+        )
+        self.report(seq, job, outcome)
+
+    def full(self) -> bool:
+        """Whether the cap on requests in flight is reached."""
+        cap = self.settings.max_in_flight
+        return cap is not None and self.engine.counts.in_flight >= cap
+
+    def report(self, seq: int, job: Job, outcome: Outcome) -> None:
+        """Tell Locust, and through its event the recorder, of one finished request."""
+        failed = None if outcome.status is Status.OK else RequestFailed(outcome.status.value)
+        self._environment.events.request.fire(
+            request_type=REQUEST_TYPE,
+            name=job.name,
+            response_time=response_time_ms(outcome),
+            response_length=outcome.bytes,
+            exception=failed,
+            context={},
+            response=None,
+            start_time=self.anchor.unix(outcome.due_ns),
+            url=self.target.url + job.ask.endpoint.path,
+            seq=seq,
+            job=job,
+            outcome=outcome,
+        )
+
+    def record(self, seq: int, job: Job, outcome: Outcome) -> RequestRecord:
+        """Make and keep the record; the listener of Locust's request event calls this."""
+        record = self._context.record(
+            seq,
+            job.row,
+            outcome,
+            name=job.name,
+            model=job.ask.model,
+            request_id=job.request_id,
+            trace_id=job.request_id,
+            asked=job.asked,
+            host=self.target.url,
+        )
+        self.recorder.add(record)
+        self.rows.add(job.name, record)
+        return record
+
+
+def response_time_ms(outcome: Outcome) -> float | None:
+    """What Locust calls the response time: e2e of what was sent, None of what never was."""
+    if outcome.sent_ns is None:
+        return None
+    if outcome.status is Status.OK and outcome.last_token_ns is not None:
+        return (outcome.last_token_ns - outcome.sent_ns) / NS_PER_MS
+    return (outcome.ended_ns - outcome.sent_ns) / NS_PER_MS

@@ -1,0 +1,78 @@
+"""SIGINT and SIGTERM: the first ends the run in good order, the second at once.
+
+Locust installs a SIGTERM handler of its own after ours, and both run: ours notes the signal, so that the run counts as
+interrupted, Locust's shuts down through `quitting`, where the barrier waits.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import gevent
+
+from sagellm_benchmark.load.files import write_html
+
+if TYPE_CHECKING:
+    from sagellm_benchmark.load.coordinator import Coordinator
+
+EXIT_UNUSABLE = 3
+
+
+class Signals:
+    """Listens for the two signals.
+
+    Args:
+        coordinator: Whose run they end.
+
+    Attributes:
+        received: Name of the first signal that came while a run was on, None before.
+    """
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self.received: str | None = None
+        self._coordinator = coordinator
+        self._count = 0
+
+    def install(self) -> None:
+        """Take both signals from now on."""
+        gevent.signal_handler(signal.SIGINT, self._interrupt)
+        gevent.signal_handler(signal.SIGTERM, self._terminate)
+
+    def _interrupt(self) -> None:
+        if self._note("SIGINT"):
+            self._coordinator.quit()
+
+    def _terminate(self) -> None:
+        self._note("SIGTERM")
+
+    def _note(self, name: str) -> bool:
+        """Count the signal.
+
+        Returns:
+            True for the first; the second does not return.
+        """
+        self._count += 1
+        run = self._coordinator.run
+        if self._count > 1:
+            if run is not None:
+                run.recorder.close()
+            print(f"{name} again: leaving at once", file=sys.stderr, flush=True)
+            os._exit(EXIT_UNUSABLE)
+        if run is not None:
+            self.received = name
+            flying = run.engine.counts.in_flight
+            print(
+                f"{name}: no more requests; waiting up to {run.settings.stop_timeout_s:g} s for "
+                f"{flying} on the wire (again: leave at once)",
+                file=sys.stderr,
+                flush=True,
+            )
+        return True
+
+    def write_skipped_files(self) -> None:
+        """Locust writes no HTML report on SIGTERM."""
+        if self.received == "SIGTERM":
+            write_html(self._coordinator.environment)

@@ -1,0 +1,73 @@
+"""Where requests go: a URL, resolved once, with the TLS context that all connections share."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from sagellm_benchmark.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Target:
+    """One server.
+
+    Attributes:
+        url: As the user gave it, without `/v1`.
+        netloc: `address:port`, as the Host header says it.
+        hostname: For TLS.
+        prefix: Path in front of `/v1/…`, usually empty.
+        addresses: Socket families and addresses, in the resolver's order.
+        tls: None for plain http.
+    """
+
+    url: str
+    netloc: str
+    hostname: str
+    prefix: str
+    addresses: tuple[tuple[int, tuple[Any, ...]], ...] = field(repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+def resolve(url: str, *, insecure: bool = False, cacert: str | None = None) -> Target:
+    """Look the target up, once: a lookup a request would be measured as the target's latency.
+
+    Args:
+        url: A checked http or https URL.
+        insecure: Do not verify the certificate.
+        cacert: A file of certificates to trust instead of the system's.
+
+    Raises:
+        UsageError: The name is unknown, or the certificates cannot be read.
+    """
+    parts = urlsplit(url)
+    hostname = parts.hostname or ""
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    try:
+        found = socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"--host {url}: {hostname} cannot be resolved: {error.strerror}") from None
+    addresses = tuple(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    return Target(
+        url=url,
+        netloc=parts.netloc,
+        hostname=hostname,
+        prefix=parts.path.rstrip("/"),
+        addresses=addresses,
+        tls=_context(insecure, cacert) if secure else None,
+    )
+
+
+def _context(insecure: bool, cacert: str | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=cacert)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"--cacert {cacert}: cannot be read: {error}") from None
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
