@@ -48,7 +48,7 @@ class Slo:
     def expr(self) -> str:
         """The objective as it is written."""
         name = self.metric if self.stat is None else f"{self.metric}.{self.stat}"
-        return f"{name}{'<=' if self.at_most else '>='}{self.limit:g}"
+        return f"{name}{'<=' if self.at_most else '>='}{self.limit:.15g}"
 
     @property
     def per_request(self) -> bool:
