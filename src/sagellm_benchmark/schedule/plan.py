@@ -21,7 +21,7 @@ from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.trace.prompts import PROMPT_RULE
 from sagellm_benchmark.trace.row import Header, Row
 from sagellm_benchmark.trace.source import Trace
-from sagellm_benchmark.trace.transforms import Pace, Selection, select
+from sagellm_benchmark.trace.transforms import Pace, Selection, pace_factor, select
 
 _NS_PER_S = 1_000_000_000
 _FIRST_TOKEN_NS = 500_000_000
@@ -92,7 +92,7 @@ def make_plan(trace: Trace, selection: Selection, pace: Pace, *, closed: bool = 
     Raises:
         UsageError: No row is left, an id comes twice, or a row cannot be sent.
     """
-    factor = 1.0 if closed else _factor(trace, selection, pace)
+    factor = 1.0 if closed else pace_factor(trace, selection, pace)
     timetable = _Timetable(trace, selection, factor, closed)
     check, count = _Check(), _Count(trace.header)
     for planned in timetable.planned():
@@ -146,18 +146,6 @@ def _arrival_s(row: Row) -> float:
             "such rows cannot be replayed yet"
         )
     return row.arrival_time_s
-
-
-def _factor(trace: Trace, selection: Selection, pace: Pace) -> float:
-    """Find the factor on time; a rate takes a pass of its own to count the rows."""
-    if pace.rate is None:
-        return pace.speed
-    rows, first_s, last_s = 0, 0.0, 0.0
-    for row in select(trace.rows(), selection):
-        last_s = _arrival_s(row)
-        first_s = first_s if rows else last_s
-        rows += 1
-    return pace.factor(rows, last_s - first_s)
 
 
 class _Check:

@@ -47,6 +47,8 @@ def time_ns(field: str, text: bytes, parse: Callable[[bytes], int]) -> int:
 
 def count(field: str, text: bytes) -> int:
     """Read a count of tokens or images from the text of a cell; `12.0` is 12."""
+    if text.isdigit() and len(text) < 8:
+        return int(text)
     whole = _WHOLE.fullmatch(text)
     if whole is None:
         raise BadRowError(field, f"{shown(text)} is no whole number of 0 or more")

@@ -14,6 +14,7 @@ from typing import Any
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.trace.source import Trace
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,29 @@ class Pace:
                 "--rate: all rows arrive at one instant, so there is no pace to change"
             )
         return self.rate * span_s / (rows - 1)
+
+    def described(self, factor: float) -> dict[str, Any] | None:
+        """What a trace's header says of it; None if nothing was changed."""
+        if self.rate is not None:
+            return {"op": "rate", "rate_per_s": self.rate, "factor": factor}
+        return {"op": "speed", "factor": factor} if factor != 1.0 else None
+
+
+def pace_factor(trace: Trace, selection: Selection, pace: Pace) -> float:
+    """Find the factor on time; a rate takes a pass of its own, to count the rows.
+
+    Raises:
+        UsageError: The trace is bad, or has no span to change the rate of.
+    """
+    if pace.rate is None:
+        return pace.speed
+    rows, first_s, last_s = 0, 0.0, 0.0
+    for row in select(trace.rows(), selection):
+        if row.arrival_time_s is not None:
+            last_s = row.arrival_time_s
+            first_s = first_s if rows else last_s
+            rows += 1
+    return pace.factor(rows, last_s - first_s)
 
 
 def select(rows: Iterator[Row], selection: Selection) -> Iterator[Row]:
