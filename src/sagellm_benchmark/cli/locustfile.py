@@ -1,7 +1,7 @@
 """`sagellm-benchmark locustfile`: print a locustfile that is ready to run.
 
-A kind comes in, the text of one of `locustfiles/` goes to standard output. The texts are data of the
-package; nothing of Locust is imported.
+A kind comes in, the text of one of `locustfiles/` goes to standard output. The texts are data of
+the package; nothing of Locust is imported.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return UNKNOWN
     if seconds < 59.5:
-        return f"{measure(seconds)} s" if seconds < 9.995 else f"{seconds:.0f} s"
+        return f"{round(seconds, 3):.3g} s"
     whole = round(seconds)
     if whole < 3600:
         large, small, words = whole // 60, whole % 60, ("min", "s")

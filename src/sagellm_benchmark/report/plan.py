@@ -84,7 +84,7 @@ def _arrivals(plan: Plan) -> list[str]:
     return [
         f"over {figures.duration(plan.span_s)}",
         f"{figures.measure(plan.rate_per_s)} requests/s on average",
-        f"{figures.measure(plan.peak_rate_per_s)} in the busiest second",
+        f"{figures.count(plan.peak_rate_per_s)} in the busiest second",
     ]
 
 

@@ -183,7 +183,8 @@ def _goodput(goodput: Mapping[str, Any]) -> list[str]:
 
 
 def _objective(slo: Mapping[str, Any]) -> str:
-    value = figures.UNKNOWN if slo["value"] is None else f"{slo['value']:.4g}"
+    # Six digits: a value just over its limit must not look like the limit.
+    value = figures.UNKNOWN if slo["value"] is None else f"{slo['value']:.6g}"
     return f"{'pass' if slo['passed'] else 'FAIL'}  {slo['expr']}  (is {value})"
 
 

@@ -1,0 +1,215 @@
+"""The block before the load, from real plans and real settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from sagellm_benchmark.config.options import OPTIONS
+from sagellm_benchmark.config.settings import make_settings
+from sagellm_benchmark.report.plan import WIDTH, disk_bytes, peak_streams, plan_block, plan_lines
+from sagellm_benchmark.report.plan import warnings as plan_warnings
+from sagellm_benchmark.schedule.plan import make_plan
+from sagellm_benchmark.trace import synthesis
+from sagellm_benchmark.trace.transforms import Pace, Selection
+
+HOST = "http://127.0.0.1:8000"
+RUN = {"run_dir": "runs/r1", "target": HOST}
+
+
+def settings_of(run_time_s=None, sources=None, **raw):
+    """Settings of a replay, all of them given on the command line."""
+    raw = {"trace": "traces/a.jsonl", **raw} if "input_tokens" not in raw else raw
+    sources = dict.fromkeys(("host", *raw), "cli") | (sources or {})
+    return make_settings(raw, host=HOST, run_time_s=run_time_s, sources=sources)
+
+
+def plan_of(**changes):
+    """The figures of a plan, without its rows."""
+    figures = {
+        "rows": 2000,
+        "span_s": 597.2,
+        "rate_per_s": 3.35,
+        "peak_rate_per_s": 31,
+        "input_tokens": 2_310_000,
+        "output_tokens": 422_000,
+        "peak_streams": 48,
+        "drops": {},
+        "sessions": 0,
+        "coarse": False,
+        "recorded_content": False,
+    }
+    return SimpleNamespace(**figures | changes)
+
+
+GOLDEN = """\
+What will happen
+  target    http://127.0.0.1:8000
+  rows      2,000 requests, 412 sessions,
+            left out: 4 (zero_output 3, bad_json 1), prompts made up to length
+  arrivals  over 9 min 57 s, 3.35 requests/s on average,
+            31 in the busiest second
+  tokens    2,310,000 in (1,155 a request), at most 422,000 out (211 a request)
+  streams   about 48 at once (estimated: 0.5 s, then 20 ms a token)
+  lasts     9 min 57 s, then until the last reply has ended
+  disk      about 12 MB of records in runs/r1
+  you set   --trace traces/a.jsonl  --speed 2 (env)  --header X-Team=***
+            --warmup 30s  --slo ttft_ms<=500 --slo error_rate<=0.01
+            --host http://127.0.0.1:8000
+  defaults  --seed 0  --salt run  --endpoint chat  --output-length cap
+            --first-token-timeout 120  --idle-timeout 60  --timeout 600
+            --token-source auto  --itl list  --keep-content none  --out runs
+            --stop-timeout 30  temperature: the server's
+            no cap on requests in flight
+"""
+
+
+def test_the_block_says_what_will_happen():
+    """Rows, pace, tokens, streams, time, disk, what was set and where, and every default."""
+    chosen = settings_of(
+        speed="2",
+        header=["X-Team=secret"],
+        warmup="30s",
+        slo=["ttft_ms<=500", "error_rate<=0.01"],
+        sources={"speed": "env"},
+    )
+    plan = plan_of(sessions=412, drops={"zero_output": 3, "bad_json": 1})
+    assert plan_block(plan, chosen, **RUN) == GOLDEN
+
+
+def test_a_made_load_is_planned_and_described():
+    """The figures of a real plan stand in the block as they are."""
+    chosen = settings_of(input_tokens="1024", output_tokens="128", requests="50", rate="10")
+    trace = synthesis.uniform(1024, 128, 50, rate=10.0, burstiness=1.0, seed=0)
+    plan = make_plan(trace, Selection(None, None, None, False), Pace())
+    block = plan_block(plan, chosen, **RUN)
+    assert "50 requests" in block
+    assert "51,200 in (1,024 a request), at most 6,400 out (128 a request)" in block
+    assert f"{plan.peak_rate_per_s} in the busiest second" in block
+    assert "--burstiness 1" in block
+
+
+def test_a_closed_loop_has_no_arrivals():
+    """With --concurrency there is no span and no rate to speak of."""
+    chosen = settings_of(input_tokens="8", output_tokens="4", requests="50", concurrency="5")
+    trace = synthesis.uniform(8, 4, 50, rate=None, burstiness=1.0, seed=0)
+    plan = make_plan(trace, Selection(None, None, None, False), Pace(), closed=True)
+    block = plan_block(plan, chosen, **RUN)
+    assert "arrivals" not in block
+    assert "5 at once, a new one when one is done" in block
+    assert "lasts     until every row is done\n" in block
+    assert not plan_warnings(plan, chosen)
+
+
+def test_every_default_with_a_value_is_in_the_block():
+    """No hidden default: each option that has a value is named, exactly once."""
+    chosen = settings_of()
+    block = plan_block(plan_of(), chosen, **RUN)
+    for option in OPTIONS:
+        value = option.default
+        if value not in (None, False, ()):
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            assert block.count(f" {option.flag} {text}") == 1
+    assert "--speed 1" in block
+    assert "fails if any request fails (--slo error_rate<=0)" in block
+
+
+def test_no_secret_is_in_the_block():
+    """Header values and keys in the extra body are not printed."""
+    chosen = settings_of(header=["X-Key=hunter2"], extra_body='{"api_key": "hunter2"}')
+    assert "hunter2" not in plan_block(plan_of(), chosen, **RUN)
+
+
+def test_own_tasks_have_no_plan():
+    """A user's own tasks are announced as such, with the settings in force."""
+    chosen = make_settings({}, host=HOST, tasks=True)
+    lines = plan_lines(None, chosen, **RUN)
+    assert "  load      your own tasks, for as long as Locust runs them" in lines
+    assert not any("rows" in line or "--speed" in line for line in lines)
+
+
+def test_no_line_is_wider_than_the_block():
+    """Lines, warnings included, keep to 80 columns."""
+    chosen = settings_of(run_time_s=60.0, max_in_flight="200")
+    plan = plan_of(peak_streams=400, peak_rate_per_s=300, output_tokens=9_000_000, coarse=True)
+    assert max(map(len, plan_lines(plan, chosen, **RUN))) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"peak_streams": 101}, "about 101 streams at once"),
+        ({"peak_rate_per_s": 101}, "101 requests/s"),
+        ({"output_tokens": 920_000}, "1,516 tokens/s"),
+    ],
+)
+def test_more_than_one_gateway_carries_is_warned_of(changes, words):
+    """Above 100 streams, 100 requests/s or 1,500 tokens/s the gateway itself is measured."""
+    [warning] = plan_warnings(plan_of(**changes), settings_of())
+    assert words in warning
+    assert "the gateway, not the engine" in warning
+
+
+@pytest.mark.parametrize(
+    "raw", [{"max_in_flight": "100"}, {"no_stream": True}, {"endpoint": "embeddings"}]
+)
+def test_what_keeps_the_load_off_the_gateway_silences_the_warning(raw):
+    """A cap, or requests without streams, stay within what was measured of streams."""
+    assert not plan_warnings(plan_of(peak_streams=101), settings_of(**raw))
+
+
+def test_a_plan_within_the_limits_is_not_warned_of():
+    """At the limit itself nothing is said."""
+    plan = plan_of(peak_streams=100, peak_rate_per_s=100, output_tokens=800_000)
+    assert not plan_warnings(plan, settings_of())
+
+
+def test_run_time_and_span_are_compared():
+    """A run time that cuts the plan, or that outlasts it, is said; an equal one is not."""
+    [short] = plan_warnings(plan_of(), settings_of(run_time_s=60.0))
+    assert short.startswith("--run-time 1 min is shorter than the plan (9 min 57 s)")
+    [long] = plan_warnings(plan_of(), settings_of(run_time_s=3600.0))
+    assert long.startswith("--run-time 1 h is longer than the plan (9 min 57 s)")
+    assert not plan_warnings(plan_of(), settings_of(run_time_s=597.2))
+
+
+def test_a_coarse_grid_is_said():
+    """Bursts that come from the recorder's clock are not sold as the users'."""
+    [warning] = plan_warnings(plan_of(coarse=True), settings_of())
+    assert "coarse grid" in warning
+
+
+def test_disk_follows_what_is_kept():
+    """Gaps, and text where it is kept, cost bytes; histograms and whole replies have no gaps."""
+    plan = plan_of(rows=10, output_tokens=1010)
+    assert disk_bytes(plan, settings_of()) == 10 * 900 + 1000 * 25
+    assert disk_bytes(plan, settings_of(itl="hist")) == 9000
+    assert disk_bytes(plan, settings_of(no_stream=True)) == 9000
+    assert disk_bytes(plan, settings_of(itl="hist", keep_content="all")) == 9000 + 1010 * 6
+
+
+def test_peak_streams_respect_the_caps():
+    """Neither more than --max-in-flight nor more users than rows are expected at once."""
+    assert peak_streams(plan_of(), settings_of(max_in_flight="10")) == 10
+    assert peak_streams(plan_of(rows=3), settings_of(concurrency="10")) == 3
+
+
+def test_a_trace_that_names_no_lengths_is_not_called_empty():
+    """Unknown token counts are said to be unknown, not 0."""
+    block = plan_block(plan_of(input_tokens=0, recorded_content=True), settings_of(), **RUN)
+    assert "tokens    in: the trace does not say, at most" in block
+    assert "prompts as recorded" in block
+
+
+def test_all_rows_at_once_have_no_rate():
+    """A plan without a span says so instead of dividing by it."""
+    plan = plan_of(span_s=0.0, rate_per_s=None)
+    assert "arrivals  all due at once" in plan_block(plan, settings_of(), **RUN)
+
+
+def test_host_sources_are_told():
+    """What the environment or a file set is marked with where it came from."""
+    chosen = replace(settings_of(), sources={"host": "file"})
+    assert f"--host {HOST} (file)" in plan_block(plan_of(), chosen, **RUN)
