@@ -79,12 +79,12 @@ def latency(selection: Selection) -> dict[str, Any]:
 
 def tokens(latencies: Latencies) -> dict[str, Any]:
     """Tokens of the ok requests by what is known, and where the output count comes from."""
-    rows = latencies.table[latencies.ok]
-    counted = rows[rows["output_tokens"] != UNKNOWN]
-    sources = [SOURCES[number] for number in np.unique(counted["source"]).tolist()]
+    table, ok = latencies.table, latencies.ok
+    counted = ok & (table["output_tokens"] != UNKNOWN)
+    sources = [SOURCES[number] for number in np.unique(table["source"][counted]).tolist()]
     return {
-        "input": _total(rows["input_tokens"]),
-        "output": _total(rows["output_tokens"]),
+        "input": _total(table["input_tokens"][ok]),
+        "output": _total(table["output_tokens"][ok]),
         "source": "mixed" if len(sources) > 1 else (sources[0] if sources else None),
     }
 

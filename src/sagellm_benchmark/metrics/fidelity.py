@@ -71,9 +71,13 @@ def _excess(one: np.ndarray, other: np.ndarray) -> float:
 
 def _tokens(latencies: Latencies, asked: str, got: str) -> dict[str, int | None]:
     """Asked for and got by the ok requests of which both are known; got is null if none is."""
-    rows = latencies.table[latencies.ok]
-    wanted = rows[rows[asked] != UNKNOWN]
-    both = wanted[wanted[got] != UNKNOWN]
-    if both.size:
-        return {"asked": int(both[asked].sum()), "got": int(both[got].sum())}
-    return {"asked": int(wanted[asked].sum()) if wanted.size else None, "got": None}
+    wanted, came = latencies.table[asked], latencies.table[got]
+    asking = latencies.ok & (wanted != UNKNOWN)
+    both = asking & (came != UNKNOWN)
+    if both.any():
+        return {"asked": _sum(wanted[both]), "got": _sum(came[both])}
+    return {"asked": _sum(wanted[asking]) if asking.any() else None, "got": None}
+
+
+def _sum(tokens: np.ndarray) -> int:
+    return int(tokens.sum(dtype=np.int64))

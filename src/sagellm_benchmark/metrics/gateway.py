@@ -34,11 +34,12 @@ def gateway_limit(latencies: Latencies, dialect: str | None) -> str | None:
         latencies: Of requests that all went to one host.
         dialect: What the target speaks: "sagellm", "openai", or None if unknown.
     """
-    table = latencies.table
-    table = table[~np.isnan(table["sent"])]
-    if dialect != "sagellm" or table.size == 0:
+    if dialect != "sagellm":
         return None
-    findings = _streams(table) + _saturation(Latencies(table))
+    sent = latencies.where(~np.isnan(latencies.table["sent"]))
+    if not sent.table.size:
+        return None
+    findings = _streams(sent.table) + _saturation(sent)
     return f"the gateway was the limit: {'; '.join(findings)}" if findings else None
 
 

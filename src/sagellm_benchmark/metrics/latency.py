@@ -1,7 +1,8 @@
 """Latencies of requests from a table of their stamps, in milliseconds: all definitions.
 
 Each array has one value a row, NaN where the request has none: no token, no new connection, a reply
-that was not streamed. Nothing is filtered here; summaries take the ok requests only.
+that was not streamed. Nothing is filtered here; summaries take the ok requests only. Arrays are
+made when asked for and not kept: a million rows are 8 MB each.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ class Latencies:
     def __init__(self, table: np.ndarray) -> None:
         self.table = table
 
+    def where(self, chosen: np.ndarray) -> Latencies:
+        """Those of the chosen rows; itself, not a copy, where that is all of them.
+
+        Args:
+            chosen: Truth values, shape (rows,).
+        """
+        return self if chosen.all() else Latencies(self.table[chosen])
+
     def __getitem__(self, metric: str) -> np.ndarray:
         """Milliseconds by the metric's name, shape (rows,)."""
         return getattr(self, metric)
@@ -34,42 +43,42 @@ class Latencies:
         """Which rows are ok, shape (rows,)."""
         return self.table["status"] == OK
 
-    @cached_property
+    @property
     def ttft_ms(self) -> np.ndarray:
         """First token - sent."""
         return self._between("sent", "first_token")
 
-    @cached_property
+    @property
     def ttfa_ms(self) -> np.ndarray:
         """First token that is not reasoning - sent."""
         return self._between("sent", "first_answer")
 
-    @cached_property
+    @property
     def ttft_from_due_ms(self) -> np.ndarray:
         """First token - due."""
         return self._between("due", "first_token")
 
-    @cached_property
+    @property
     def e2e_ms(self) -> np.ndarray:
         """Last token (of a whole reply its last byte) - sent."""
         return self._between("sent", "last_token")
 
-    @cached_property
+    @property
     def e2e_from_due_ms(self) -> np.ndarray:
         """Last token - due."""
         return self._between("due", "last_token")
 
-    @cached_property
+    @property
     def connect_ms(self) -> np.ndarray:
         """New connection ready - sent."""
         return self._between("sent", "connected")
 
-    @cached_property
+    @property
     def dispatch_lag_ms(self) -> np.ndarray:
         """Sent - due."""
         return self._between("due", "sent")
 
-    @cached_property
+    @property
     def tpot_ms(self) -> np.ndarray:
         """(last token - first token)/(n - 1), of two tokens in two chunks at least."""
         tokens, chunks = self.table["output_tokens"], self.table["chunks"]
@@ -77,12 +86,12 @@ class Latencies:
         steps = np.where(several, tokens - 1, np.nan)
         return np.round(self._between("first_token", "last_token") / steps, DECIMALS)
 
-    @cached_property
+    @property
     def protocol_tpot_ms(self) -> np.ndarray:
         """The Protocol's `tpot_ms`: e2e/n."""
         return np.round(self.e2e_ms / self._some_tokens, DECIMALS)
 
-    @cached_property
+    @property
     def throughput_tps(self) -> np.ndarray:
         """Tokens a second of one request: n/e2e."""
         taken = np.where(self.e2e_ms > 0, self.e2e_ms, np.nan)
@@ -105,7 +114,7 @@ class Latencies:
             good &= met
         return good
 
-    @cached_property
+    @property
     def _some_tokens(self) -> np.ndarray:
         tokens = self.table["output_tokens"]
         return np.where(tokens > 0, tokens, np.nan)

@@ -55,7 +55,7 @@ def shared_stamp_fraction(latencies: Latencies) -> float | None:
 def _gateways(whole: Latencies, hosts: np.ndarray, dialect: str | None) -> Iterable[str | None]:
     """One process a host: each is looked at by itself."""
     for host in np.unique(hosts).tolist():
-        yield gateway_limit(Latencies(whole.table[hosts == host]), dialect)
+        yield gateway_limit(whole.where(hosts == host), dialect)
 
 
 def _short(measured: Latencies, dialect: str | None) -> str | None:

@@ -73,7 +73,7 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
     """Make the summary of a run, from its records as they came or as they were read."""
     table = columns.table()
     whole = Latencies(table)
-    measured = Latencies(table[~table["warmup"]])
+    measured = whole.where(~table["warmup"])
     run = Selection(measured, columns.gaps.total(), _duration(measured.table))
     common = blocks(run, facts.slos)
     all_counts = {**counts(table), "planned": facts.planned}
@@ -147,11 +147,10 @@ def _evidence(
 
 def _stalled(table: np.ndarray, stalls: Sequence[Sequence[float]]) -> float | None:
     """Share of the sent requests that were in flight during a stall."""
-    sent = table[~np.isnan(table["sent"])]
-    touched = np.zeros(sent.size, dtype=bool)
+    touched = np.zeros(table.size, dtype=bool)
     for start_s, end_s in stalls:
-        touched |= (sent["sent"] < end_s) & (sent["ended"] > start_s)
-    return share(int(touched.sum()), int(sent.size))
+        touched |= (table["sent"] < end_s) & (table["ended"] > start_s)
+    return share(int(touched.sum()), int((~np.isnan(table["sent"])).sum()))
 
 
 def _errors(columns: Columns) -> list[dict[str, Any]]:
@@ -180,11 +179,11 @@ def _groups(
     ends = np.cumsum(np.bincount(table["group"], minlength=len(columns.groups)))
     found = []
     for group, number in sorted(columns.groups.items(), key=_group_order):
-        start = int(ends[number - 1]) if number else 0
-        rows = by_group[start : int(ends[number])]
+        rows = by_group[ends[number - 1] if number else 0 : ends[number]]
         if not rows.size:
             continue
-        selection = Selection(Latencies(table[rows]), columns.group_gaps[number], duration_s)
+        own = measured if rows.size == table.size else Latencies(table[rows])
+        selection = Selection(own, columns.group_gaps[number], duration_s)
         found.append({**_group_names(group), **blocks(selection, slos)})
     return found
 
@@ -211,8 +210,8 @@ def _steady(measured: Latencies, gaps: SlicedGaps, slos: tuple[Slo, ...]) -> dic
     if end_s <= start_s:
         return None
     when = np.where(np.isnan(table["sent"]), table["due"], table["sent"])
-    rows = table[(when >= start_s) & (when < end_s)]
-    selection = Selection(Latencies(rows), gaps.between(start_s, end_s), end_s - start_s)
+    inside = measured.where((when >= start_s) & (when < end_s))
+    selection = Selection(inside, gaps.between(start_s, end_s), end_s - start_s)
     return {"window": {"start_s": start_s, "end_s": end_s}, **blocks(selection, slos)}
 
 
