@@ -11,6 +11,9 @@ import sys
 import time
 from contextlib import contextmanager
 
+CHAT = "/v1/chat/completions"
+JSON = ("content-type: application/json",)
+
 # The subcommand by itself, so that these tests need no other part of the command line.
 ENTRY = """
 import argparse, sys
@@ -97,3 +100,42 @@ def wait_for(check, seconds=15):
             return value
         time.sleep(0.05)
     raise AssertionError("it never came true")
+
+
+def plain(response):
+    """Take out what differs from answer to answer: ids, times, ports, words, sizes."""
+    for pattern, name in (
+        (rb"\r\ndate: [^\r]*", b"\r\ndate: D"),
+        (rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", b"UUID"),
+        (rb'"(chatcmpl|cmpl)-[0-9a-f]{24}"', rb'"\1-ID"'),
+        (rb'"trace-[0-9a-f]{8}"', b'"trace-ID"'),
+        (rb'"created":\d+', b'"created":C'),
+        (rb'"uptime_seconds":[0-9.]+', b'"uptime_seconds":U'),
+        (rb"sim-\d+|:\d{4,5}\b", b"PORT"),
+        (rb"\[-?\d[-0-9.,e]*\]", b"[VECTOR]"),
+        (rb"(?<=\")(?:[a-z]+ )+(?=\")", b"WORDS "),
+        (rb"(?m)^[0-9a-f]+\r$", b"SIZE\r"),
+        (rb"content-length: \d+", b"content-length: N"),
+        (rb"errors\.pydantic\.dev/[0-9.]+", b"errors.pydantic.dev/V"),
+    ):
+        response = re.sub(pattern, name, response)
+    return response
+
+
+def post(port, path, body):
+    """Post JSON and return the whole answer."""
+    return exchange(port, request_bytes("POST", path, body, JSON))
+
+
+def split_response(response):
+    """Take a chunked response apart: its head, and the chunks without their framing."""
+    head, _, rest = response.partition(b"\r\n\r\n")
+    chunks = []
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        length = int(size, 16)
+        assert rest[length : length + 2] == b"\r\n"
+        chunks.append(rest[:length])
+        rest = rest[length + 2 :]
+    assert chunks.pop() == b""
+    return head, chunks

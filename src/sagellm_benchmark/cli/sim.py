@@ -7,12 +7,9 @@ SIGINT, SIGTERM or `--max-seconds`; 2 where it could not start.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
-import signal
 from pathlib import Path
 
-from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.sim.config import DIALECTS, SimConfig
 
 _OPTIONS: tuple[tuple[str, type, str], ...] = (
@@ -43,14 +40,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "sim",
         help="the simulated gateway",
         description="Serve a simulated sageLLM gateway and engine on this machine's CPU.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     defaults = {field.name: field.default for field in dataclasses.fields(SimConfig)}
     parser.add_argument(
         "--dialect",
         choices=DIALECTS,
         default=defaults["dialect"],
-        help="sagellm: bytes like the real gateway's; openai: an OpenAI-compatible engine",
+        help="sagellm (default): bytes like the real gateway's; openai: as most engines speak",
     )
     parser.add_argument(
         "--fixed",
@@ -58,9 +54,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="send token k of every stream at ttft + k * itl after its request, whatever the load",
     )
     for name, kind, text in _OPTIONS:
-        parser.add_argument(
-            f"--{name}", type=kind, default=defaults[name.replace("-", "_")], help=text
-        )
+        default = defaults[name.replace("-", "_")]
+        shown = text if default is None else f"{text} (default {default})"
+        parser.add_argument(f"--{name}", type=kind, default=default, help=shown)
     parser.add_argument("--ready-file", type=Path, help="file that gets the URL once it serves")
     parser.set_defaults(run=run)
 
@@ -71,33 +67,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: It could not start.
     """
+    from sagellm_benchmark.sim.process import run_process
+
     names = [field.name for field in dataclasses.fields(SimConfig)]
-    config = SimConfig(**{name: getattr(args, name) for name in names})
-    asyncio.run(_serve(config, args.ready_file))
+    run_process(SimConfig(**{name: getattr(args, name) for name in names}), args.ready_file)
     return 0
-
-
-async def _serve(config: SimConfig, ready_file: Path | None) -> None:
-    from sagellm_benchmark.sim.server import serve
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-
-    def ready(url: str) -> None:
-        print(f"simulated gateway on {url} {config.line()}", flush=True)
-        if ready_file is not None:
-            _announce(ready_file, url)
-
-    await serve(config, ready, stop)
-
-
-def _announce(path: Path, url: str) -> None:
-    """Write the URL so that a reader who sees the file sees all of it."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(url + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"--ready-file {path}: {error.strerror}") from error

@@ -77,7 +77,7 @@ class SimConfig:
         self._at_least("die_every", 0)
         for name in ("keep_alive_s", "max_seconds"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"{_option(name)} {value:g}: give seconds above 0")
 
     def _at_least(self, name: str, low: int) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 
 from sagellm_benchmark.clock import NS_PER_MS
 from sagellm_benchmark.errors import UsageError
@@ -84,23 +85,14 @@ async def serve(
         UsageError: The address cannot be bound, the send log cannot be written, or the gateway to
             register at does not take us.
     """
-    loop = asyncio.get_running_loop()
-    log = SendLog(config.send_log) if config.send_log else None
-    try:
-        clockwork = Clockwork(make_engine(config), loop)
-        server: Server | None = None
-        listener = await _listen(config, lambda: Connection(server))
-        service = Service(config, clockwork, listener.sockets[0].getsockname()[1])
-        server = Server(config, service, log)
-        try:
-            await listener.start_serving()
-            await _run(service, ready, stop or asyncio.Event())
-        finally:
-            listener.close()
-            await server.close()
-    finally:
-        if log is not None:
-            log.close()
+    with ExitStack() as files:
+        log = None
+        if config.send_log is not None:
+            log = files.enter_context(closing(SendLog(config.send_log)))
+        listener = files.enter_context(_bind(config.host, config.port))
+        clockwork = Clockwork(make_engine(config), asyncio.get_running_loop())
+        service = Service(config, clockwork, listener.getsockname()[1])
+        await _serve_on(listener, Server(config, service, log), service, ready, stop)
 
 
 def make_engine(config: SimConfig) -> Engine:
@@ -116,32 +108,46 @@ def make_engine(config: SimConfig) -> Engine:
     return BatchingEngine(costs, kv_tokens=config.kv_tokens, max_batch=config.max_batch)
 
 
-async def _listen(
-    config: SimConfig, protocol: Callable[[], asyncio.BaseProtocol]
-) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return await loop.create_server(
-            protocol, config.host, config.port, backlog=_BACKLOG, start_serving=False
-        )
-    except OSError as error:
-        where = f"--host {config.host} --port {config.port}"
-        raise UsageError(f"{where}: cannot listen there: {error.strerror or error}") from error
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        where = f"--host {host} --port {port}"
+        raise UsageError(f"{where}: cannot listen there: {error}") from error
 
 
-async def _run(service: Service, ready: Callable[[str], None] | None, stop: asyncio.Event) -> None:
-    config = service.config
-    registration = Registration(config.register, service) if config.register else None
-    # A collection that walks the modules would delay every stream at once.
-    gc.collect()
-    gc.freeze()
+async def _serve_on(
+    listener: socket.socket,
+    server: Server,
+    service: Service,
+    ready: Callable[[str], None] | None,
+    stop: asyncio.Event | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    serving = await loop.create_server(lambda: Connection(server), sock=listener, backlog=_BACKLOG)
+    try:
+        # A collection that walks the modules would delay every stream at once.
+        gc.collect()
+        gc.freeze()
+        await _registered(service, ready, stop or asyncio.Event())
+    finally:
+        serving.close()
+        await server.close()
+
+
+async def _registered(
+    service: Service, ready: Callable[[str], None] | None, stop: asyncio.Event
+) -> None:
+    gateway = service.config.register
+    registration = Registration(gateway, service) if gateway else None
     if registration is not None:
         await registration.enter()
     try:
         if ready is not None:
             ready(service.url)
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stop.wait(), config.max_seconds)
+            await asyncio.wait_for(stop.wait(), service.config.max_seconds)
     finally:
         if registration is not None:
             await registration.leave()

@@ -1,0 +1,22 @@
+"""Simulators that several tests share; no test leaves a trace that another would see."""
+
+from __future__ import annotations
+
+import pytest
+from tests.sim.processes import simulator
+
+FAST = ("--fixed", "--ttft-ms", 5, "--itl-ms", 1)
+
+
+@pytest.fixture(scope="session")
+def sagellm():
+    """Port of a fast gateway."""
+    with simulator(*FAST) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def openai():
+    """Port of a fast engine."""
+    with simulator(*FAST, "--dialect", "openai") as port:
+        yield port
