@@ -1,8 +1,9 @@
 """Text from outside, made fit to be kept: no secrets, no control characters, no more than a line.
 
-Text and bytes of servers and exceptions come in; short one-line text goes out. Whatever leaves this module holds none
-of the secrets it was told of, no bearer token, API key or URL password that it can recognise, and nothing that moves
-a terminal. The cut comes last, so that no half of a secret survives it.
+Text and bytes of servers and exceptions come in; short one-line text goes out. Whatever leaves
+this module holds none of the secrets it was told of, no bearer token, API key or URL password that
+it can recognise; a snippet holds nothing that moves a terminal either. The cut comes last, so that
+no half of a secret survives it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _PATTERNS = (
     (re.compile(r"(://[^/\s:@]{0,256}:)[^/\s@]{1,256}@"), rf"\1{MASK}@"),
     # "Bearer abc"; the plain word in "a valid Bearer token." stays
     (re.compile(r"(?i)\b(bearer\s+)(?!tokens?(?:[\s.,;:)\]]|$))[^\s\"',;<>\]}]+"), rf"\1{MASK}"),
-    (re.compile(r"(?i)\b(basic\s+)[a-z0-9+/_-]{6,}={0,2}(?![a-z])"), rf"\1{MASK}"),
+    (re.compile(r"\b((?i:basic)\s+)(?=\S*[A-Z0-9=])[A-Za-z0-9+/_-]{6,}={0,2}"), rf"\1{MASK}"),
     (re.compile(r"\b(sk|pk|rk|hf|ghp|gsk)([-_])[A-Za-z0-9_\-]{6,}"), rf"\1\2{MASK}"),
     # key=value and "key": "value"
     (

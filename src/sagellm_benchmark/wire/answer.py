@@ -1,8 +1,8 @@
 """What the body of a response says: body bytes and their stamps in, facts out.
 
-There are three readers, one for each kind of body: a stream of frames (in `stream`), a whole reply,
-an error page. Each fills the `Answer` it was given and sets the stamps of its `Timeline`; none knows
-of HTTP framing, connections or deadlines. `take` says whether the rest must not be read; `end` does
+There are three readers, one for each kind of body: a stream (in `stream`), a whole reply, an error
+page. Each fills the `Answer` it was given and sets the stamps of its `Timeline`; none knows of HTTP
+framing, connections or deadlines. `take` says whether the rest must not be read; `end` does
 what only the end of the body completes (`sure`: the framing itself says that this is the end).
 """
 
@@ -33,7 +33,7 @@ class Answer:
         retryable: Whether trying again may help, where the server said.
         answered_ns: Since when the answer has been complete; None while it is not.
         empty: Nothing that counts as output has come.
-        flags: What is worth a line, each with how often or with its value; None where it simply is so.
+        flags: What is worth a line, with how often or with its value; None where it simply is so.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ class Answer:
 
 
 class WholeReader:
-    """Reads a reply that comes in one piece. Its bytes make no tokens; its end is the last body byte."""
+    """Reads a reply that comes in one piece: no tokens, and its last byte ends it."""
 
     __slots__ = ("_answer", "_parts", "_size", "_timeline", "progress_ns")
 
@@ -122,7 +122,7 @@ class WholeReader:
         return False
 
     def end(self, stamp_ns: int, sure: bool) -> None:
-        """The body is over. Unless that is sure, the connection's close being its only end, bad JSON was cut short."""
+        """The body is over; bad JSON was cut short where only the close says so."""
         answer = self._answer
         body = b"".join(self._parts)
         try:
@@ -162,7 +162,7 @@ class WholeReader:
 
 
 class PageReader:
-    """Reads an error page, or any body that was not asked for, as far as a person may want to see it.
+    """Reads an error page, or a body that was not asked for, as far as a person may want it.
 
     Args:
         answer: Where the failure goes.

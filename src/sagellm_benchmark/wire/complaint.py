@@ -1,8 +1,9 @@
 """What a server says went wrong: the text and the Protocol's code, out of whatever shape it chose.
 
-Error bodies and in-band errors come in; one redacted line and a code, where the server names one, go out. Known are
-OpenAI's `error` object, FastAPI's `detail` (text, list of validation errors, nested error), the gateway's
-`[Stream error: …]` content and its `(code: ErrorCode.X)`; anything else is quoted.
+Error bodies and in-band errors come in; one redacted line and a code, where the server names one,
+go out. Known are OpenAI's `error` object, FastAPI's `detail` (text, list of validation errors,
+nested error), the Protocol's Error, and the gateway's `[Stream error: …]` content with its
+`(code: ErrorCode.X)`; anything else is quoted. Nothing raises.
 """
 
 from __future__ import annotations

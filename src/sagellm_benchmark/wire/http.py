@@ -1,7 +1,8 @@
-"""HTTP/1.1 as one request needs it: the bytes of a request, the framing of its response, gzip undone.
+"""HTTP/1.1 as one request needs it: the bytes of a request, the framing of its response.
 
-`request_bytes` makes a head and body ready for the socket. `Framing` cuts a response into its head and its body parts
-with llhttp. `Inflater` undoes a content encoding that nobody asked for, in steps and up to a limit. No sockets here.
+`request_bytes` makes a head and body ready for the socket. `Framing` cuts a response into its head
+and its body parts with llhttp. `Inflater` undoes a content encoding that nobody asked for, in steps
+and up to a limit. No sockets here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import httptools
 
 from sagellm_benchmark.errors import UsageError
 
-HttpError = httptools.HttpParserError
+HTTP_ERRORS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 """What `Framing.feed` raises on bytes that are no HTTP."""
 
 HEAD_LIMIT = 256 * 1024
@@ -100,7 +101,7 @@ class Framing:
     """One response, cut into head and body parts.
 
     Attributes:
-        feed: Takes the next bytes; raises `HttpError` where they are no HTTP.
+        feed: Takes the next bytes; raises one of `HTTP_ERRORS` where they are no HTTP.
         parts: Body bytes that `feed` has brought and nobody has taken yet.
         extent: How many of `parts` belong to this response once it has ended.
         status: The status code once the head is complete, else 0; a 1xx response is none.
@@ -136,7 +137,7 @@ class Framing:
         self.feed = self._parser.feed_data
 
     def release(self) -> None:
-        """Let go of the parser, which holds this object: nothing is left for the garbage collector."""
+        """Let go of the parser, which holds this object: no cycle is left to collect."""
         self.feed = _deaf
         self._parser = None
 

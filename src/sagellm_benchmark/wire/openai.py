@@ -1,7 +1,8 @@
 """The OpenAI-compatible vocabulary: bodies of requests out, frames and replies in, typed.
 
-Only the fields that are measured are decoded; a frame costs well under a microsecond. What msgspec refuses and the
-standard library accepts, lone surrogate escapes, and what neither does, invalid UTF-8, come out as U+FFFD and are noted.
+Only the fields that are measured are decoded; a frame costs well under a microsecond. What msgspec
+refuses and the standard library accepts, lone surrogate escapes, and what neither does, invalid
+UTF-8, come out as U+FFFD and are noted.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Delta(msgspec.Struct, gc=False):
 
 
 class Choice(msgspec.Struct, gc=False):
-    """One of the answers that a frame or a reply is about. `finish_reason` is "" in the frames of some servers."""
+    """One of the answers. Some servers write an empty `finish_reason` where there is none."""
 
     delta: Delta | None = None
     text: str | None = None

@@ -1,7 +1,7 @@
-"""What became of one request: the stamps, the tokens, the state. The wire's result, the record's raw material.
+"""What became of one request: stamps, tokens, state. The wire's result, the record's raw material.
 
-Stamps are nanoseconds of `clock.now()`, None where the thing never happened. Nothing here is derived: latencies are
-computed from these stamps by the record and the metrics.
+Stamps are nanoseconds of `clock.now()`, None where the thing never happened. Nothing here is
+derived: latencies are computed from these stamps by the record and the metrics.
 """
 
 from __future__ import annotations
@@ -19,30 +19,34 @@ class Outcome(msgspec.Struct, kw_only=True):
         status: The one state it counts as.
         due_ns: When it had to be sent.
         sent_ns: When it was handed to the connection; None if it never was.
-        connected_ns: When a new connection (TLS included) stood; None if it was reused or never stood.
+        connected_ns: When a new connection (TLS included) stood; None if reused or never standing.
         reused: A pooled connection carried it.
         written_ns: When the kernel took the last byte of the body.
         first_byte_ns: First byte of the response.
         first_frame_ns: First complete SSE data frame (of a non-stream reply: the first body byte).
-        first_token_ns: First frame with content, reasoning, refusal or tool call; None for a non-stream reply.
+        first_token_ns: First frame with content, reasoning, refusal or tool call; None for a
+            non-stream reply.
         first_answer_ns: First frame with content that is not reasoning.
         last_token_ns: Last such frame; of a non-stream reply the last body byte.
         done_ns: The `[DONE]` frame, or the end of a non-stream body.
         ended_ns: When nothing more was expected: always set.
         phase: Where it failed; None when it did not.
-        reason: One word for why it failed (http, json, too_large, content_type, first_token, idle, total, empty, …).
+        reason: One word for why it failed (http, json, too_large, first_token, idle, empty, …).
         code: The Protocol's error code, None without an error.
-        message: For a person, redacted and capped at 300 characters.
-        retryable: Whether the server said that trying again may help (429 and 503: True); None if unknown.
+        message: For a person, redacted and capped at 300 characters; set wherever it failed.
+        retryable: Whether trying again may help, by the server (429, 503: True); None if unknown.
         http_status: The response's status code.
         finish_reason: As the server named it.
         input_tokens: By the server's usage.
         output_tokens: By the server's usage.
         chunks: Token frames.
-        reads: Reads that brought token frames; under `chunks` where frames shared a stamp.
+        reads: Reads that brought token frames, which is distinct stamps among `token_ns`; under
+            `chunks` where frames shared one.
         bytes: Received from the socket for this response, headers included.
-        token_ns: The stamp of each token frame, in order, `chunks` of them; empty for a non-stream reply.
-        flags: What is worth a line but no failure.
+        token_ns: The stamp of each token frame, in order, `chunks` of them; empty for a non-stream
+            reply.
+        flags: What is worth a line but no failure: `name`, or `name=value` where it was counted or
+            has a value.
         text: The reply's text where it was to be kept, else "".
         server_id: The id in the response body.
     """

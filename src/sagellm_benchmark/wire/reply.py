@@ -1,9 +1,9 @@
 """The response to one request: bytes and stamps in, one Outcome out. No sockets, no clock.
 
-The load feeds what it reads and says when the peer closed, the connection broke or a deadline passed; the reply says
-whether anything more is expected. Whatever a server sends, nothing raises here: what is wrong becomes the Outcome's
-state, and the tokens that came before it stay. The first ending wins, and an answer that is complete stays `ok`
-whatever happens to the connection after it.
+The load feeds what it reads and says when the peer closed, the connection broke or a deadline
+passed; the reply says whether anything more is expected. Whatever a server sends, nothing raises
+here: what is wrong becomes the Outcome's state, and the tokens that came before it stay. The first
+ending wins, and an answer that is complete stays `ok` whatever happens to the connection after it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.wire.answer import Answer, PageReader, WholeReader
-from sagellm_benchmark.wire.http import HEAD_LIMIT, Framing, HttpError, Inflater, TooLarge
+from sagellm_benchmark.wire.http import HEAD_LIMIT, HTTP_ERRORS, Framing, Inflater, TooLarge
 from sagellm_benchmark.wire.openai import Endpoint
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import End, Ending, Phase, Status, settled
@@ -93,12 +93,12 @@ class Reply:
 
     @property
     def answered_ns(self) -> int | None:
-        """Since when the answer has been complete, though the response may not be; None while it is not."""
+        """Since when the answer has been complete, though perhaps not the response; else None."""
         return self._answer.answered_ns
 
     @property
     def progress_ns(self) -> int | None:
-        """When the last token came, or of a body that is no stream the last byte; comments are no progress."""
+        """When the last token came; where no tokens are read, the last byte of the body."""
         return self._reader.progress_ns if self._reader is not None else None
 
     def feed(self, data: bytes, stamp_ns: int) -> None:
@@ -115,7 +115,7 @@ class Reply:
         framing = self._framing
         try:
             framing.feed(data)
-        except HttpError as error:
+        except HTTP_ERRORS as error:
             self._turn(error, stamp_ns)
             return
         take = self._take
@@ -187,7 +187,9 @@ class Reply:
             raise RuntimeError("the reply has not ended")
         answer = self._answer
         http_status = self._framing.status or None
-        message = answer.message if answer.ending is not None else self._message
+        message = answer.message or self._message
+        if message is None and isinstance(self._end, Ending) and self._end is not Ending.ANSWERED:
+            message = self._end.value
         return self.timeline.finish(
             self._end,
             ended_ns,
@@ -204,7 +206,7 @@ class Reply:
             server_id=answer.server_id,
         )
 
-    def _turn(self, error: HttpError | None, stamp_ns: int) -> None:
+    def _turn(self, error: Exception | None, stamp_ns: int) -> None:
         """Handle a read that brings more than body: the head, the end, bytes that are no HTTP."""
         if self.complete:
             self.reusable = False  # the bytes belong to no request
@@ -219,7 +221,7 @@ class Reply:
             self._finish(error, stamp_ns)
         elif error is not None:
             ending = Ending.BAD_FRAMING if framing.status else Ending.NOT_HTTP
-            self._close(ending, str(error), stamp_ns)
+            self._close(ending, f"{type(error).__name__}: {error}", stamp_ns)
 
     def _body(self, stamp_ns: int) -> None:
         """Hand on the body parts of one read."""
@@ -229,7 +231,7 @@ class Reply:
                 break
         self._parts.clear()
 
-    def _finish(self, error: HttpError | None, stamp_ns: int) -> None:
+    def _finish(self, error: Exception | None, stamp_ns: int) -> None:
         """The response is complete, and perhaps more than complete."""
         framing = self._framing
         alone = error is None and not framing.beyond
@@ -260,9 +262,8 @@ class Reply:
             self._reader = self._choose(framing)
             self._take = self._reader.take if self._inflater is None else self._inflate
         elif self._bytes > HEAD_LIMIT:
-            self._close(
-                Ending.LARGE_HEADERS, f"{self._bytes} bytes and no end of the headers", stamp_ns
-            )
+            text = f"{self._bytes} bytes and no end of the headers"
+            self._close(Ending.LARGE_HEADERS, text, stamp_ns)
 
     def _choose(self, framing: Framing) -> StreamReader | WholeReader | PageReader:
         """Choose who reads the body, by the head."""
@@ -302,7 +303,6 @@ class Reply:
             return
         self.complete = True
         self._take = None
-        self._message = message
         answer = self._answer
         whole = isinstance(self._reader, WholeReader)
         if ending is None and self._inflater is not None and not self._inflater.ended:
@@ -314,6 +314,7 @@ class Reply:
             self._end = answer.ending
         elif ending is not None and answer.answered_ns is None:
             self._end = ending
+            self._message = message
         else:
             self._end = settled(
                 answered=answer.answered_ns is not None,

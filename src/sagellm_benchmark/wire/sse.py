@@ -1,8 +1,9 @@
 """The event-stream format of the WHATWG HTML standard: body bytes in, events out, as they are read.
 
-Lines end with LF, CR or CRLF and with nothing else: U+2028 inside a JSON text breaks no line, and bytes are never
-decoded here, so a character that is cut by a read is whole again in its event. Comments yield nothing. Cutting the
-bytes anywhere gives the same events. What waits for its end is bounded by `FRAME_LIMIT` and never scanned twice.
+Lines end with LF, CR or CRLF and with nothing else: U+2028 inside a JSON text breaks no line, and
+data is never decoded here, so a character that is cut by a read is whole again in its event.
+Comments yield nothing. Cutting the bytes anywhere gives the same events. What waits for its end is
+bounded by `FRAME_LIMIT` and never scanned twice.
 """
 
 from __future__ import annotations

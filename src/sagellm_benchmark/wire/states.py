@@ -1,8 +1,8 @@
-"""The states a planned request can end in, and what each means to the Protocol: tables, nowhere else.
+"""The states that a planned request can end in, and what each means to the Protocol.
 
-`Ending` is how the conversation with the server stopped as the wire saw it; `ENDINGS` says what a request that stopped
-there counts as, `CODES` what the Protocol is told. Every planned row ends in exactly one `Status`. Rule: whatever turns
-what was seen into a state stands in this module, and only here.
+`Ending` is how the conversation with the server stopped as the wire saw it; `ENDINGS` says what a
+request that stopped there counts as, `CODES` what the Protocol is told. Every planned row ends in
+exactly one `Status`. Rule: whatever turns what was seen into a state stands in this module.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ ENDINGS: dict[Ending, End] = {
     Ending.SKIPPED: End(Status.SKIPPED, None, "dependency"),
     Ending.LOST: End(Status.LOST, None, "worker"),
 }
-"""What each ending counts as. What the load ends itself (deadlines, cancels, connecting) it names with an `End`."""
+"""What each ending counts as. What the load ends (deadlines, cancels) it names with an `End`."""
 
 
 CODES: dict[Status, ErrorCode | None] = {
@@ -122,7 +122,7 @@ CODES: dict[Status, ErrorCode | None] = {
 """The Protocol's error code of each state; None where the Protocol is told of no error."""
 
 SHORT_BY_CHUNKS = 0.8
-"""Where only chunks were counted, a reply is short under this share of what was asked: chunks are no tokens."""
+"""Chunks are no tokens: where only they were counted, short is under this share of the asked."""
 
 
 def http_code(http_status: int) -> ErrorCode:
@@ -135,7 +135,7 @@ def http_code(http_status: int) -> ErrorCode:
 
 
 def is_short(asked: int, output_tokens: int | None, chunks: int | None) -> bool:
-    """Whether fewer tokens came than were asked for: by the server's usage, else estimated from the chunks."""
+    """Whether fewer tokens came than asked: by the server's usage, else estimated by chunks."""
     if output_tokens is not None:
         return output_tokens < asked
     return chunks is not None and chunks < SHORT_BY_CHUNKS * asked

@@ -1,8 +1,8 @@
 """The stamps of one request, from due to its last token, and the Outcome they make.
 
-The load sets what happens before the response (sent, connected, written), the reply what its bytes bring. Stamps are
-nanoseconds of `clock.now()` and never decrease in the order in which things happen. `finish` turns an ending into an
-Outcome by the tables of `states`.
+The load sets what happens before the response (sent, connected, written), the reply what its bytes
+bring. Stamps are nanoseconds of `clock.now()` and never decrease in the order in which things
+happen. `finish` turns an ending into an Outcome by the tables of `states`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sagellm_benchmark.wire.states import CODES, ENDINGS, End, Ending, Status, h
 
 
 class Timeline:
-    """When what happened to one request. The stamps are those of `Outcome`, where each is defined."""
+    """When what happened to one request. `Outcome` defines each of the stamps."""
 
     __slots__ = (
         "connected_ns",
