@@ -6,6 +6,7 @@ import numpy as np
 
 from record.outcomes import outcome, record
 from sagellm_benchmark.metrics.columns import STATUSES, UNKNOWN, Columns
+from sagellm_benchmark.record.builder import Warmup
 from sagellm_benchmark.record.record import Asked
 from sagellm_benchmark.wire.states import Status
 
@@ -41,7 +42,8 @@ def test_adding_goes_on_after_a_table_was_taken() -> None:
 
 def test_only_measured_ok_requests_have_gaps() -> None:
     """Failed requests and warm-up are not in the histograms of gaps."""
-    columns = columns_of([record(0, outcome(status=Status.INCOMPLETE)), record(1)])
+    failed, warm = outcome(status=Status.INCOMPLETE), record(2, warmup=Warmup("s", 9))
+    columns = columns_of([record(0, failed), record(1), warm])
     assert columns.gaps.total().chunk_gap.block()["count"] == 2
 
 

@@ -174,6 +174,15 @@ def test_goodput_needs_every_objective() -> None:
     assert goodput["fraction"] == 0.5  # the plain one and the one of a single chunk
 
 
+def test_tpot_needs_two_tokens_in_two_chunks() -> None:
+    """A reply that came in one chunk, or of one token, has no time between tokens."""
+    whole = outcome(tokens=[1100.5], output_tokens=8)
+    single = outcome(output_tokens=1)
+    summary = summary_of([record(0, whole), record(1, single), record(2, outcome())])
+    assert summary["latency"]["tpot_ms"]["count"] == 1
+    assert summary["latency"]["tpot_ms"]["max"] == summary["protocol_metrics"]["tbt_ms"] == 20.0
+
+
 def test_warm_up_is_counted_but_not_measured() -> None:
     """Warm-up is in the counts and the errors, in no other figure; its failures are noted."""
     records = [

@@ -41,6 +41,30 @@ def test_flush_puts_every_record_on_disk(tmp_path: Path) -> None:
     writer.close()
 
 
+class _Slow:
+    """A file that takes a hundred bytes at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(bytes(data[:100])) or 0
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def test_a_short_write_is_carried_on(tmp_path: Path) -> None:
+    """Where the kernel takes only part of a batch, the rest follows."""
+    writer = SegmentWriter(tmp_path, "a")
+    writer._file.close()
+    writer._file = _Slow(writer.path)
+    writer.append(record(0))
+    writer.append(record(1))
+    writer.close()
+    assert [one.seq for one in read_records([writer.path])] == [0, 1]
+
+
 def test_an_existing_segment_grows(tmp_path: Path) -> None:
     """Segments are append-only: opening one again adds to it."""
     _segment(tmp_path, "a", range(2))
