@@ -17,10 +17,7 @@ from sagellm_benchmark.record.protocol_metrics import protocol_metrics
 from sagellm_benchmark.record.record import Asked, RecordError, RequestRecord
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.outcome import Outcome
-from sagellm_benchmark.wire.states import Status
-
-SHORT_BY_CHUNKS = 0.8
-"""Where only chunks are counted, a reply under this share of what was asked counts as short."""
+from sagellm_benchmark.wire.states import Status, is_short
 
 _NO_ROW = Row(request_id="")
 
@@ -212,7 +209,7 @@ def _flags(outcome: Outcome, tokens: int | None, source: str, asked: Asked) -> l
     flags = list(outcome.flags)
     if tokens is None or asked.output_tokens is None or outcome.status is not Status.OK:
         return flags
-    enough = asked.output_tokens * (SHORT_BY_CHUNKS if source == "chunks" else 1.0)
-    if tokens < enough and "short_output" not in flags:
+    usage, chunks = (tokens, None) if source == "usage" else (None, tokens)
+    if is_short(asked.output_tokens, usage, chunks):
         flags.append("short_output")
     return flags
