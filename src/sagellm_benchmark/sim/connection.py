@@ -48,7 +48,8 @@ class Connection(asyncio.Protocol):
         self._server.connections.add(self)
         delay = self._server.config.accept_delay_ms / 1000
         if delay:
-            transport.pause_reading()
+            # Not at once: Python 3.10 starts reading after this call, paused or not.
+            self._loop.call_soon(transport.pause_reading)
             self._loop.call_later(delay, self._start_late)
 
     def _start_late(self) -> None:
