@@ -106,7 +106,8 @@ def new_reply(**options: Any) -> Reply:
 def fed(*reads: bytes, eof: bool = False, **options: Any) -> Reply:
     """A reply that got these reads at `FIRST`, `FIRST + 1` and so on."""
     reply = new_reply(**options)
-    reply.feed_many(reads, range(FIRST, FIRST + len(reads)))
+    for stamp, read in enumerate(reads, FIRST):
+        reply.feed(read, stamp)
     if eof:
         reply.eof(FIRST + len(reads))
     return reply

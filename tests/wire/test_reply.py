@@ -80,6 +80,13 @@ def test_connection_close_is_honoured():
     assert not fed(*reads).reusable
 
 
+def test_a_reply_says_how_it_goes_while_it_goes():
+    """The text so far and the framing are there before the end."""
+    reply = fed(*usual("a", "b")[:2], keep_text=True)
+    assert (reply.text, reply.chunked, reply.complete) == ("a", True, False)
+    assert not fed(body(JSON_REPLY)[:90], stream=False).chunked
+
+
 def test_bytes_after_the_end_spoil_the_connection_and_not_the_answer():
     """A second response in the same read is flagged and belongs to nobody."""
     reads = usual("a")
@@ -228,9 +235,12 @@ def test_a_connection_held_open_after_done_can_be_let_go():
     reply = fed(*reads[:-1], reads[-1][: -len(LAST_CHUNK)])
     assert not reply.complete
     assert reply.answered_ns == FIRST + 3
+    other = fed(*reads[:-1], reads[-1][: -len(LAST_CHUNK)])
     reply.abandon(Status.TIMEOUT, None, "idle", None, END)
     assert told(reply.outcome(END)) == OK
     assert not reply.reusable
+    assert other.outcome(END) == reply.outcome(END)
+    assert not other.reusable
 
 
 @pytest.mark.parametrize(

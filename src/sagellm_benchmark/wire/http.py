@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import httptools
 
@@ -105,6 +106,7 @@ class Framing:
         parts: Body bytes that `feed` has brought and nobody has taken yet.
         extent: How many of `parts` belong to this response once it has ended.
         status: The status code once the head is complete, else 0; a 1xx response is none.
+        chunked: The body comes in chunks.
         headers: The few that matter, names in lower case.
         ended: The response is complete.
         keep_alive: The connection may carry another request, so far as the response says.
@@ -114,6 +116,7 @@ class Framing:
     __slots__ = (
         "_parser",
         "beyond",
+        "chunked",
         "ended",
         "extent",
         "feed",
@@ -128,13 +131,14 @@ class Framing:
         self.parts: list[bytes] = []
         self.extent = 0
         self.status = 0
+        self.chunked = False
         self.headers: dict[str, str] = {}
         self.ended = False
         self.keep_alive = False
         self.beyond = False
         self.on_body = self.parts.append  # called by the parser, with no Python code between
-        self._parser = httptools.HttpResponseParser(self)
-        self.feed = self._parser.feed_data
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self.feed: Callable[[bytes], None] = self._parser.feed_data
 
     def release(self) -> None:
         """Let go of the parser, which holds this object: no cycle is left to collect."""
@@ -144,10 +148,7 @@ class Framing:
     @property
     def delimited(self) -> bool:
         """Whether the head says where the body ends; else the close of the connection does."""
-        return (
-            "content-length" in self.headers
-            or "chunked" in self.headers.get("transfer-encoding", "").lower()
-        )
+        return "content-length" in self.headers or self.chunked
 
     def on_message_begin(self) -> None:
         """Called by the parser."""
@@ -167,6 +168,7 @@ class Framing:
         status = self._parser.get_status_code()
         if status >= 200 and not self.ended:
             self.status = status
+            self.chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()
 
     def on_message_complete(self) -> None:
         """Called by the parser, also after a 1xx response."""

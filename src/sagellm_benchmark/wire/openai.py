@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from enum import Enum
 from typing import Annotated, Any, NoReturn
 
@@ -178,7 +179,10 @@ decode_frame = msgspec.json.Decoder(Frame).decode
 _decode_label = msgspec.json.Decoder(Label).decode
 
 _decode_whole = msgspec.json.Decoder(Whole).decode
-_DECODERS = {Frame: decode_frame, Whole: _decode_whole}
+_DECODERS: dict[type[msgspec.Struct], Callable[[str], Any]] = {
+    Frame: decode_frame,
+    Whole: _decode_whole,
+}
 
 
 def decode_label(data: bytes) -> Label:
@@ -205,7 +209,7 @@ def decode_whole(data: bytes) -> tuple[Whole, str | None]:
         return mend(data, Whole, error)
 
 
-def mend(data: bytes, kind: type, error: Exception) -> tuple[Any, str | None]:
+def mend(data: bytes, kind: type[msgspec.Struct], error: Exception) -> tuple[Any, str]:
     """Read once more, with the standard library, what msgspec refused.
 
     Args:

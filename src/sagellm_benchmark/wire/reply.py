@@ -9,19 +9,18 @@ ending wins, and an answer that is complete stays `ok` whatever happens to the c
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sagellm_benchmark.redact import snippet
-from sagellm_benchmark.wire.answer import Answer, PageReader, WholeReader
+from sagellm_benchmark.wire.answer import Answer, WholeReader
+from sagellm_benchmark.wire.head import Reader, choose_reader
 from sagellm_benchmark.wire.http import HEAD_LIMIT, HTTP_ERRORS, Framing, Inflater, TooLarge
 from sagellm_benchmark.wire.openai import Endpoint
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import End, Ending, Phase, Status, settled
-from sagellm_benchmark.wire.stream import StreamReader
 from sagellm_benchmark.wire.timeline import Timeline
 
 _RETRYABLE = (429, 503)
-_CODINGS = ("gzip", "x-gzip", "deflate")
 
 
 class Reply:
@@ -47,7 +46,6 @@ class Reply:
         "_asked",
         "_bytes",
         "_end",
-        "_endpoint",
         "_exact",
         "_framing",
         "_inflater",
@@ -76,14 +74,13 @@ class Reply:
         self.timeline = timeline
         self.complete = False
         self.reusable = False
-        self._endpoint = endpoint
         self._stream = stream and endpoint is not Endpoint.EMBEDDINGS
         self._asked = expected_output
         self._exact = exact
         self._answer = Answer(keep_text, secrets)
         self._framing = Framing()
         self._parts = self._framing.parts
-        self._reader: StreamReader | WholeReader | PageReader | None = None
+        self._reader: Reader | None = None
         self._take: Callable[[bytes, int], bool] | None = None
         self._inflater: Inflater | None = None
         self._now_ns = 0
@@ -100,6 +97,16 @@ class Reply:
     def progress_ns(self) -> int | None:
         """When the last token came; where no tokens are read, the last byte of the body."""
         return self._reader.progress_ns if self._reader is not None else None
+
+    @property
+    def chunked(self) -> bool:
+        """The body ends with a last chunk, in sight at the end of a read."""
+        return self._framing.chunked
+
+    @property
+    def text(self) -> str:
+        """The answer's text so far, where it is kept."""
+        return "".join(self._answer.texts)
 
     def feed(self, data: bytes, stamp_ns: int) -> None:
         """Take what one read brought.
@@ -128,12 +135,6 @@ class Reply:
                 self._close(None, None, stamp_ns)
                 break
         parts.clear()
-
-    def feed_many(self, reads: Sequence[bytes], stamps: Sequence[int]) -> None:
-        """Take what several reads brought, in order."""
-        feed = self.feed
-        for data, stamp_ns in zip(reads, stamps, strict=True):
-            feed(data, stamp_ns)
 
     def eof(self, stamp_ns: int) -> None:
         """The peer closed its side."""
@@ -180,11 +181,17 @@ class Reply:
     def outcome(self, ended_ns: int) -> Outcome:
         """What became of the request, once `complete`.
 
+        A response that goes on after its answer is complete, held open after `[DONE]`, is let go.
+
         Args:
             ended_ns: When nothing more was expected.
+
+        Raises:
+            RuntimeError: The answer is not complete and nothing has ended it.
         """
-        if not self.complete:
+        if not self.complete and self.answered_ns is None:
             raise RuntimeError("the reply has not ended")
+        self._close(Ending.CLOSED_BODY, None, ended_ns)
         answer = self._answer
         http_status = self._framing.status or None
         message = answer.message or self._message
@@ -202,7 +209,7 @@ class Reply:
             output_tokens=answer.output_tokens,
             bytes=self._bytes,
             flags=answer.flag_lines(),
-            text="".join(answer.texts),
+            text=self.text,
             server_id=answer.server_id,
         )
 
@@ -259,37 +266,13 @@ class Reply:
             self._now_ns = max(stamp_ns, self.timeline.sent_ns or 0)
             self.timeline.first_byte_ns = self._now_ns
         if framing.status:
-            self._reader = self._choose(framing)
+            self._reader, self._inflater = choose_reader(
+                framing, self._answer, self.timeline, self._stream
+            )
             self._take = self._reader.take if self._inflater is None else self._inflate
         elif self._bytes > HEAD_LIMIT:
             text = f"{self._bytes} bytes and no end of the headers"
             self._close(Ending.LARGE_HEADERS, text, stamp_ns)
-
-    def _choose(self, framing: Framing) -> StreamReader | WholeReader | PageReader:
-        """Choose who reads the body, by the head."""
-        answer = self._answer
-        status, headers = framing.status, framing.headers
-        coding = headers.get("content-encoding", "identity").strip().lower()
-        legible = coding in _CODINGS or coding == "identity"
-        if coding in _CODINGS:
-            self._inflater = Inflater()
-            answer.flags[coding] = None
-        if "retry-after" in headers:
-            answer.flags["retry_after"] = snippet(headers["retry-after"], 40)
-        if status >= 400:
-            return PageReader(answer, Ending.REFUSED, f"HTTP {status}", legible)
-        if status >= 300:
-            note = f"HTTP {status} to {headers.get('location', 'nowhere')}, not followed"
-            return PageReader(answer, Ending.REDIRECTED, note, False)
-        if not legible:
-            return PageReader(answer, Ending.ENCODING, f"content-encoding {coding}", False)
-        wanted = "text/event-stream" if self._stream else "json"
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if not kind:
-            answer.flags["no_content_type"] = None
-        elif wanted not in kind:
-            return PageReader(answer, Ending.CONTENT_TYPE, f"{kind} instead of {wanted}", True)
-        return (StreamReader if self._stream else WholeReader)(answer, self.timeline)
 
     def _close(self, ending: Ending | End | None, message: str | None, stamp_ns: int) -> None:
         """Nothing more is expected.

@@ -47,9 +47,11 @@ class StreamReader:
         self._stream = EventStream()
         self._split = self._stream.feed
         self._done = False
-        self._steady = _NONE  # the choice of which one more token changes the stamps alone
-        self._open: set[int] = set()  # choices with a token and no finish_reason yet
-        self._finished: set[int] = set()
+        self._steady: int | None = (
+            _NONE  # the choice of which one more token changes the stamps alone
+        )
+        self._open: set[int | None] = set()  # choices with a token and no finish_reason yet
+        self._finished: set[int | None] = set()
 
     @property
     def progress_ns(self) -> int | None:
@@ -208,7 +210,7 @@ class StreamReader:
         elif timeline.first_answer_ns is not None:
             self._steady = choice.index
 
-    def _turn(self, index: int) -> bool:
+    def _turn(self, index: int | None) -> bool:
         """Another choice than before brings a token; False where that choice had finished."""
         self._steady = _NONE
         if index in self._finished:
