@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timedelta
 from random import Random
 
 
@@ -35,12 +36,11 @@ def mooncake(rows: int = 120, seed: int = 1) -> bytes:
 def azure(rows: int = 150, seed: int = 1) -> bytes:
     """The 2023 form: CRLF, seven digits of which the last is 0, no line end after the last row."""
     random = Random(seed)
-    lines, micros = ["TIMESTAMP,ContextTokens,GeneratedTokens"], 65_823_979_960
+    lines = ["TIMESTAMP,ContextTokens,GeneratedTokens"]
+    moment = datetime(2023, 11, 16, 18, 17, 3, 979_960)
     for _ in range(rows):
-        micros += int(400_000 * -math.log(1 - random.random()))
-        minute, rest = divmod(micros, 60_000_000)
-        clock = f"{minute // 60:02d}:{minute % 60:02d}:{rest // 10**6:02d}.{rest % 10**6:06d}0"
+        moment += timedelta(microseconds=int(400_000 * -math.log(1 - random.random())))
         tokens = 3 + int(900 * -math.log(1 - random.random()))
         reply = 1 + int(150 * -math.log(1 - random.random()))
-        lines.append(f"2023-11-16 {clock},{tokens},{reply}")
+        lines.append(f"{moment.isoformat(' ', 'microseconds')}0,{tokens},{reply}")
     return "\r\n".join(lines).encode()

@@ -72,7 +72,8 @@ def grid_s(times_ns: list[int]) -> float | None:
     step = median(steps)
     if step < _COARSE_NS or any(_off(gap / step) > 0.02 for gap in steps):
         return None
-    return round(step / 1e9, 3)
+    slots = sum(max(1, round(gap / step)) for gap in steps)
+    return round(sum(steps) / slots / 1e9, 3)
 
 
 def _off(multiple: float) -> float:

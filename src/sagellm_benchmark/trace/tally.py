@@ -23,7 +23,7 @@ class BadRowError(Exception):
 
     def __init__(self, field: str, what: str) -> None:
         super().__init__(f"{field}: {what}")
-        self.field = field
+        self.field = field.partition("[")[0].partition(".")[0]
 
 
 class DroppedError(Exception):
