@@ -92,6 +92,19 @@ def test_delays_wait_for_the_sessions_last_turn(tmp_path):
     assert (turn.arrival_time_s, turn.turn_index, turn.relation) == (None, 1, "continue")
 
 
+def test_what_has_no_field_of_its_own_is_kept(tmp_path):
+    """Dynamo's keys are read: a priority has a field, the rest goes along as source fields."""
+    change = {"priority": 3, "strict_priority": True, "policy_class": "gold"}
+    first, second = _rows(
+        tmp_path,
+        {**ROW, **change, "session_id": "s"},
+        {"input_length": 5, "output_length": 1, "session_id": "s", "delay_ms": 250},
+    )
+    assert first.priority == 3
+    assert first.source_fields == {"strict_priority": True, "policy_class": "gold"}
+    assert (second.depends_on, second.think_time_s) == (["row-1"], 0.25)
+
+
 def test_wait_for_names_rows(tmp_path):
     """wait_for becomes depends_on; delay and tool_wait_ms add up to the think time."""
     waiting = {"request_id": "r1", "input_length": 600, "output_length": 5, "wait_for": ["r0"]}
@@ -129,6 +142,14 @@ def test_broken_json_names_the_line(tmp_path):
     """A cut last line is a bad row at that line."""
     path = jsonl(tmp_path / "m.jsonl", ROW)
     path.write_bytes(path.read_bytes() + b'{"timestamp": 1, "input_le')
+    with pytest.raises(UsageError, match=r"m\.jsonl:2: json: "):
+        rows_of(path)
+
+
+def test_endless_nesting_is_a_bad_row(tmp_path):
+    """A line nested beyond reason is a bad row, not a crash."""
+    path = jsonl(tmp_path / "m.jsonl", ROW)
+    path.write_bytes(path.read_bytes() + b'{"extra":{"a":' + b"[" * 100_000 + b"\n")
     with pytest.raises(UsageError, match=r"m\.jsonl:2: json: "):
         rows_of(path)
 

@@ -36,6 +36,7 @@ def test_formats_are_recognised_by_content(tmp_path, path, name):
         ("Timestamp,Model,Request tokens", "columns Timestamp, Model, Request tokens"),
         ('[{"id": 1}]', r"'\[\{\"id\": 1\}\]' in its first line"),
         ("PK\x03\x04", "in its first line"),
+        ('{"a\\u001b[31m": 1}', r"keys 'a\\x1b\[31m'"),
     ],
 )
 def test_unknown_files_are_refused_with_what_was_seen(tmp_path, text, seen):

@@ -54,6 +54,8 @@ class Plan:
         sessions: Different session ids.
         coarse: Arrivals lie on a grid so wide that many are tied; gaps between them mean little.
         recorded_content: Some rows carry recorded messages or prompts.
+        rows_without_model: Rows that name no model.
+        block_size: Tokens of one prefix block; None where rows have no block ids.
         factor: What all times are divided by.
     """
 
@@ -72,6 +74,8 @@ class Plan:
     sessions: int
     coarse: bool
     recorded_content: bool
+    rows_without_model: int
+    block_size: int | None
     factor: float
     _timetable: _Timetable = field(repr=False)
 
@@ -115,6 +119,8 @@ def make_plan(trace: Trace, selection: Selection, pace: Pace, *, closed: bool = 
         sessions=len(count.sessions),
         coarse=not closed and count.coarse,
         recorded_content=count.recorded_content,
+        rows_without_model=count.rows_without_model,
+        block_size=trace.header.block_size,
         factor=factor,
         _timetable=timetable,
     )
@@ -160,6 +166,10 @@ class _Check:
             raise UsageError(
                 f"request {row.request_id} carries only its own turn (message_mode delta); "
                 "such sessions cannot be replayed yet"
+            )
+        if row.prompt_token_ids is not None:
+            raise UsageError(
+                f"request {row.request_id} carries prompt_token_ids; such rows cannot be sent yet"
             )
         if row.input_tokens is None and not _content(row):
             raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
@@ -208,6 +218,7 @@ class _Count:
         self.peak_streams = 0
         self.sessions: set[str] = set()
         self.recorded_content = False
+        self.rows_without_model = 0
         self.digest = hashlib.sha256(_encode([PROMPT_RULE, header.block_size]) + b"\n")
         self._coarse_grid = (header.time_resolution_s or 0.0) >= _COARSE_S
         self._ties = 0
@@ -231,6 +242,7 @@ class _Count:
         self.input_tokens += row.input_tokens or 0
         self.output_tokens += row.output_tokens or 0
         self.recorded_content = self.recorded_content or _content(row)
+        self.rows_without_model += not row.model
         if row.session_id is not None:
             self.sessions.add(row.session_id)
         if planned.due_ns is not None:

@@ -33,7 +33,7 @@ def decoded(decode: Callable[[bytes], Record], line: bytes) -> Record:
     except msgspec.ValidationError as error:
         what, _, field = str(error).partition(" - at `$.")
         raise BadRowError(field.rstrip("`") or "row", what) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRowError("json", str(error)) from None
 
 

@@ -29,6 +29,7 @@ from sagellm_benchmark.trace.formats.format import (
     Lines,
     Options,
     Reading,
+    listed,
     rows_only,
     separator,
 )
@@ -119,7 +120,7 @@ def _cells(path: Path, lines: Lines, mapping: Mapping[str, str]) -> Iterator[tup
         missing = [column for column in mapping.values() if column not in columns]
         if missing:
             raise InputError(
-                f"no column {', '.join(missing)}; there are {', '.join(columns)}", path, first[0]
+                f"no column {listed(missing)}; there are {listed(columns)}", path, first[0]
             )
         at = {name: columns.index(column) for name, column in mapping.items()}
         for row in reader:

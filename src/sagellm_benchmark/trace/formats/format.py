@@ -7,7 +7,7 @@ sorting, counting or errors of other rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,12 @@ def takes_no_map(name: str, options: Options) -> None:
     """Refuse options that a format with fixed names would ignore."""
     if options.mapping or options.time_unit:
         raise UsageError(f"--map and --time-unit are for --format columns, not for {name}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Name a file's columns or keys for a person: cut, and without what a terminal would obey."""
+    text = ", ".join(names)[:200]
+    return text if text.isprintable() else ascii(text)
 
 
 def separator(line: bytes) -> bytes:

@@ -39,7 +39,8 @@ from sagellm_benchmark.trace.tally import BadRowError
 
 BLOCK_SIZE = 512
 _CONTENTS = ("input_length", "text_input", "messages", "payload")
-_TIMES = ("timestamp", "delay", "wait_for")
+_TIMES = ("timestamp", "delay", "delay_ms", "wait_for")
+_UNNAMED = ("strict_priority", "policy_class")
 
 
 class _Record(msgspec.Struct, omit_defaults=True):
@@ -54,11 +55,14 @@ class _Record(msgspec.Struct, omit_defaults=True):
     request_id: str | int | None = None
     session_id: str | None = None
     delay: float | None = None
+    delay_ms: float | None = None
     wait_for: list[str] | None = None
     tool_wait_ms: float | None = None
     tools: list[dict[str, Any]] | None = None
     extra: dict[str, Any] | None = None
     priority: int | None = None
+    strict_priority: Any = None
+    policy_class: Any = None
 
 
 class _Payload(msgspec.Struct):
@@ -123,7 +127,7 @@ class _Parser:
     def _dependencies(self, row: Row, record: _Record) -> None:
         if record.wait_for:
             row.depends_on = [identifier("wait_for", each) for each in record.wait_for]
-        elif record.delay is not None and row.session_id in self._sessions:
+        elif _delay_ms(record) is not None and row.session_id in self._sessions:
             row.depends_on = [self._sessions[row.session_id][0]]
             row.relation = "continue"
         if row.depends_on:
@@ -152,6 +156,8 @@ def _content(request_id: str, record: _Record, number: int) -> Row:
         priority=record.priority,
         source_row=number,
     )
+    unnamed = {name: getattr(record, name) for name in _UNNAMED}
+    row.source_fields = {key: value for key, value in unnamed.items() if value is not None} or None
     if record.payload is not None:
         _take_payload(row, record.payload)
     if record.output_length is not None:
@@ -189,8 +195,12 @@ def _milliseconds(text: bytes) -> int:
     return number_ns(text, 6)
 
 
+def _delay_ms(record: _Record) -> float | None:
+    return record.delay if record.delay is not None else record.delay_ms
+
+
 def _wait_s(record: _Record) -> float:
-    wait_ms = (record.delay or 0.0) + (record.tool_wait_ms or 0.0)
+    wait_ms = (_delay_ms(record) or 0.0) + (record.tool_wait_ms or 0.0)
     if wait_ms < 0:
         raise BadRowError("delay", f"{wait_ms} is negative")
     return wait_ms / 1000

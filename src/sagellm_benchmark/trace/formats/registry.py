@@ -15,7 +15,7 @@ import msgspec
 from sagellm_benchmark.errors import InputError, UsageError
 from sagellm_benchmark.jsonl import read_lines
 from sagellm_benchmark.trace.formats import azure, columns, mooncake, native
-from sagellm_benchmark.trace.formats.format import Format, Head, rows_only, separator
+from sagellm_benchmark.trace.formats.format import Format, Head, listed, rows_only, separator
 
 FORMATS: tuple[Format, ...] = (
     native.FORMAT,
@@ -77,14 +77,14 @@ def _head(lines: list[bytes]) -> Head:
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
 def _seen(head: Head) -> str:
     if head.objects:
-        return f"JSON lines with the keys {', '.join(head.objects[0])[:200]}"
+        return f"JSON lines with the keys {listed(head.objects[0])}"
     if head.columns:
-        return f"a table with the columns {', '.join(head.columns)[:200]}"
+        return f"a table with the columns {listed(head.columns)}"
     return f"{head.text!r} in its first line"
