@@ -1,0 +1,72 @@
+# Each target sets itself up in .venv with the python3 on the path; what stands is not done again.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
+ifeq ($(VERSION),)
+$(error '$(PYTHON)' does not run: put a Python 3.10 or later on the path, or name it with PYTHON=)
+endif
+
+# Stamps. Another python3 makes another name, and so a new environment.
+MADE := $(VENV)/.made-$(VERSION)
+RUNTIME := $(VENV)/.runtime-$(VERSION)
+DEV := $(VENV)/.dev-$(VERSION)
+# PIP_CONSTRAINT in the environment is honoured, as by pip anywhere.
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install
+
+.PHONY: help demo test integration bench lint format clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo         replay a sample trace against the simulated gateway, with a report"
+	@echo "make test         unit tests"
+	@echo "make integration  tests against the real gateway, the official Protocol and the built wheel"
+	@echo "make bench        what the client costs: time per token, CPU and memory of a run"
+	@echo "make lint         ruff, the import contract, the length of modules"
+	@echo "make format       let ruff format and fix"
+	@echo "make clean        remove the environment and what was built"
+
+demo: $(RUNTIME)
+	$(BIN)/sagellm-benchmark demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest -m "not integration"
+
+integration: $(DEV)
+	$(BIN)/python -m pytest -m integration -ra
+
+bench: $(DEV)
+	$(BIN)/python -m bench
+
+lint: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+	@find src -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 330 \
+		{ print $$2 ": " $$1 " lines, 330 at most: split it"; bad = 1 } END { exit bad }'
+
+format: $(DEV)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; $(PYTHON) is $(VERSION)")'
+	@echo "$(VENV): Python $(VERSION)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(RUNTIME): pyproject.toml | $(MADE)
+	@echo "$(VENV): the package and what it needs"
+	@$(PIP) --editable .
+	@$(BIN)/python -m compileall -q src
+	@touch $@
+
+$(DEV): pyproject.toml | $(MADE)
+	@echo "$(VENV): the package, what it needs and the tools of its developers"
+	@$(PIP) --editable '.[dev]'
+	@$(BIN)/python -m compileall -q src
+	@touch $(RUNTIME) $@
