@@ -14,14 +14,13 @@ from sagellm_benchmark.config import values
 from sagellm_benchmark.config.option import Option
 
 OPTIONS: tuple[Option, ...] = (
-    Option("--trace", "the trace to replay", values.text, metavar="FILE", group="trace", page=True),
+    Option("--trace", "the trace to replay", values.text, metavar="FILE", group="trace"),
     Option(
         "--format",
         "the trace's format, where it is not to be sniffed",
         values.text,
         metavar="NAME",
         group="trace",
-        page=True,
     ),
     Option(
         "--map",

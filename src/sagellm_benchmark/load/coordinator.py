@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,9 @@ from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import identity as identities
 from sagellm_benchmark.load.dispatch import Role, dispatcher, role_of
-from sagellm_benchmark.load.finish import finish
+from sagellm_benchmark.load.finish import EXIT_UNUSABLE, finish
 from sagellm_benchmark.load.health import raise_file_limit
+from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.inputs import Inputs
 from sagellm_benchmark.load.live import Live
 from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
@@ -78,6 +79,8 @@ class Coordinator:
         self._finished = Event()
         self._finished.set()
         self._starts = 0
+        self._broken = False
+        self._finishing: gevent.Greenlet | None = None
         self._signals = Signals(self)
 
     def initialise(self) -> None:
@@ -125,7 +128,9 @@ class Coordinator:
             return
         self._starts += 1
         self._ending = False
-        self._finished.clear()
+        self._spawn(self._begin, prepared, identity).join()
+
+    def _begin(self, prepared: Prepared, identity: Identity) -> None:
         self._columns = Columns()
         self.run = run = Run(
             self.environment,
@@ -135,11 +140,27 @@ class Coordinator:
             prepared.plan,
             (self._columns.add,),
         )
+        self._finished.clear()
         self._manifest = Manifest(run, prepared.server)
         self._manifest.write()
         identities.point_latest(identity)
         self._live = Live(run)
-        gevent.spawn(self._drive, run)
+        self._spawn(self._drive, run)
+
+    def _spawn(self, work: Callable[..., None], *args: Any) -> gevent.Greenlet:
+        """Run a part of our own; should it break, the run ends and its result is unusable."""
+        greenlet = gevent.Greenlet(work, *args)
+        greenlet.link_exception(self._broke)
+        greenlet.start()
+        return greenlet
+
+    def _broke(self, greenlet: gevent.Greenlet) -> None:
+        log.critical("the run broke: %r", greenlet.exception)
+        self._broken = True
+        self.environment.process_exit_code = EXIT_UNUSABLE
+        if greenlet is self._finishing:
+            self._finished.set()
+        gevent.spawn(self.quit)
 
     def _refuse(self, error: UsageError) -> None:
         """A start from the page that cannot be: say so there and here, and stop."""
@@ -241,14 +262,16 @@ class Coordinator:
             users.kill(block=True)
 
     def _on_test_stop(self, **_: Any) -> None:
-        """After Locust stopped its users: the books are closed and the summary is written."""
-        run = self.run
-        if run is None or self._finished.is_set():
-            return
+        """Locust has stopped its users: the books are closed and the summary is written."""
+        if self.run is not None and not self._finished.is_set():
+            self._finishing = self._spawn(self._finish, self.run)
+            self._finishing.join()
+
+    def _finish(self, run: Run) -> None:
         run.stopping = True
         self._live.close()
         result = finish(run, self._columns, self._manifest, interrupted=self._signals.received)
-        self.environment.process_exit_code = result.exit_code
+        self.environment.process_exit_code = EXIT_UNUSABLE if self._broken else result.exit_code
         print(result.text, file=sys.stdout, flush=True)
         run.engine.close()
         self.run, self._loop = None, None

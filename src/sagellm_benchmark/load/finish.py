@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from sagellm_benchmark.clock import NS_PER_S, now
 from sagellm_benchmark.load.manifest import Manifest, utc, write_json
 from sagellm_benchmark.load.run import WORKER, Run
@@ -93,8 +95,8 @@ def _generator(run: Run) -> dict[str, Any]:
     health = run.health
     figures = {
         **health.figures(),
-        "loop_lag_ms": block(health.loop_lags_ms),
-        "read_lag_ms": block(run.engine.read_lags_ms),
+        "loop_lag_ms": block(np.asarray(health.loop_lags_ms)),
+        "read_lag_ms": block(np.asarray(run.engine.read_lags_ms)),
         "parsing_s": round(run.engine.parsing_s, 6),
         "peak_in_flight": run.engine.counts.peak,
     }
