@@ -266,6 +266,16 @@ def test_the_load_ends_a_request_where_it_stands(reads, status, reason, expected
     assert result.message == "gave up"
 
 
+def test_the_load_ends_a_whole_reply_where_it_stands():
+    """Half a JSON body is not judged where a deadline or a reset has ended it."""
+    reply = fed(body(JSON_REPLY)[:-3], stream=False)
+    reply.abandon(Status.TIMEOUT, None, "total", None, END)
+    assert told(reply.outcome(END)) == ("timeout", "body", "total", "deadline_exceeded")
+    reply = fed(body(JSON_REPLY)[:-3], stream=False)
+    reply.broken(END, "reset")
+    assert told(reply.outcome(END))[2] == "broken"
+
+
 def test_a_failure_before_the_response_carries_its_phase():
     """Connecting is the load's business; the reply only takes the words."""
     reply = new_reply()

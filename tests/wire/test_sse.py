@@ -74,11 +74,13 @@ def test_any_cutting_of_the_bytes_gives_the_same_events(words, cuts):
     """Where the reads were cut makes no difference, to offsets neither."""
     data = b"".join(words)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    whole, parts = EventStream(), EventStream()
+    single = [bytes([byte]) for byte in data]
+    whole = EventStream()
     expected = whole.feed(data)
-    got = [one for start, end in pairwise(edges) for one in parts.feed(data[start:end])]
-    assert got == expected
-    assert parts.pending == whole.pending
+    for reads in ([data[start:end] for start, end in pairwise(edges)], words, single):
+        stream = EventStream()
+        assert [one for read in reads for one in stream.feed(read)] == expected
+        assert stream.pending == whole.pending
 
 
 @pytest.mark.parametrize("step", [FRAME_LIMIT * 2, 65_536])

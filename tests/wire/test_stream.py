@@ -71,9 +71,10 @@ def test_only_frames_with_something_in_them_are_tokens():
 def test_reasoning_starts_the_tokens_and_not_the_answer():
     """TTFT and TTFA differ where a model thinks first."""
     reads = streamed(ROLE, frame({"reasoning_content": "hm"}), token("a"), STOP, DONE)
-    result = outcome(*reads, keep_text=True)
-    assert (result.first_token_ns, result.first_answer_ns) == (FIRST + 1, FIRST + 2)
-    assert result.text == "a"
+    for keep_text in (False, True):
+        result = outcome(*reads, keep_text=keep_text)
+        assert (result.first_token_ns, result.first_answer_ns) == (FIRST + 1, FIRST + 2)
+        assert result.text == "a" * keep_text
 
 
 def test_completions_stream_their_text():
@@ -114,8 +115,9 @@ def test_several_choices_each_have_an_end():
     result = outcome(*streamed(ROLE, *events, first, token("d", index=1), second, DONE))
     assert told(result) == OK
     assert (result.chunks, result.finish_reason, result.flags) == (4, "stop", [])
-    half = fed(*streamed(ROLE, *events, first, end=b""), eof=True)
-    assert told(half.outcome(END))[0] == "incomplete"
+    for cut in ([*events, first], [events[0], first, events[1]]):
+        half = outcome(*streamed(ROLE, *cut, end=b""), eof=True)
+        assert told(half)[0] == "incomplete"
     pair = json.loads(token("a")[6:])["choices"] + json.loads(token("b", index=1)[6:])["choices"]
     both = outcome(*streamed(event({"choices": pair}), first, second, DONE))
     assert (told(both), both.chunks) == (OK, 2)
@@ -203,6 +205,13 @@ def test_an_in_band_error_is_a_stream_error_with_its_tokens_kept(last, message, 
     assert (result.token_ns, result.text) == ([FIRST + 1, FIRST + 2], "ab")
     assert fed(*reads).reusable
     assert told(outcome(*reads[:-1], eof=True))[0] == "stream_error"
+
+
+def test_an_error_event_may_look_like_a_token():
+    """The event's type decides, also in the middle of plain tokens."""
+    result = outcome(*streamed(ROLE, token("a"), b"event: error\n" + token("b"), DONE))
+    assert told(result) == ERROR
+    assert result.chunks == 1
 
 
 def test_an_error_at_once_has_no_ttft():

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 
@@ -232,13 +232,7 @@ def mend(data: bytes, kind: type[msgspec.Struct], error: Exception) -> tuple[Any
     else:
         raise NotJson(str(error)) from error
     try:
-        clean = json.dumps(
-            json.loads(text, parse_constant=_refuse), ensure_ascii=False, allow_nan=False
-        )
+        clean = json.dumps(json.loads(text), ensure_ascii=False)  # a NaN is refused below
         return _DECODERS[kind](_LONE.sub("\ufffd", clean)), flaw
     except (ValueError, RecursionError) as again:
         raise NotJson(str(again)) from again
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
