@@ -51,7 +51,7 @@ def snapshot(elapsed_s=42.0, **changes):
         "dropped": 3,
         "lag_ms": 0.42,
         "tokens_per_s": 1523.4,
-        "left_s": 190.0,
+        "left_s": 190.4,
         **changes,
     }
 

@@ -126,10 +126,14 @@ def log_line(snapshot: Snapshot, rows: int | None) -> str:
         f"{snapshot['dropped']:,} dropped",
         _known(snapshot["tokens_per_s"], "{} tokens/s", figures.count),
         _known(snapshot["lag_ms"], "dispatch lag p99 {} ms", figures.measure),
-        _known(snapshot["left_s"], "{} left", figures.duration),
+        _known(snapshot["left_s"], "{} left", _whole),
     )
-    elapsed = figures.duration(round(snapshot["elapsed_s"]))
+    elapsed = _whole(snapshot["elapsed_s"])
     return f"after {elapsed}: {', '.join(part for part in parts if part)}"
+
+
+def _whole(seconds: float) -> str:
+    return figures.duration(round(seconds))
 
 
 def _known(value: float | None, words: str, form: Callable[[float], str]) -> str:
