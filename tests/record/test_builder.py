@@ -43,6 +43,12 @@ def test_definitions_of_a_stream() -> None:
     assert made.metrics["error_rate"] == 0.0
 
 
+def test_the_servers_own_id_is_kept() -> None:
+    """A record can be found in the server's log by the id of the response's body."""
+    assert record(0, outcome(server_id="chatcmpl-1")).server_id == "chatcmpl-1"
+    assert record(0, outcome()).server_id is None
+
+
 def test_no_zero_pretends_to_be_a_measurement() -> None:
     """Each field that holds 0 or nothing because nobody saw it is named under `unobserved`."""
     whole = record(0, outcome(tokens=[], last_token_ns=at(1200.5), output_tokens=4))

@@ -128,6 +128,7 @@ class RecordContext:
             error=_error(outcome),
             http_status=outcome.http_status,
             finish_reason=outcome.finish_reason,
+            server_id=outcome.server_id,
             input_tokens=outcome.input_tokens,
             output_tokens=tokens,
             asked=asked,

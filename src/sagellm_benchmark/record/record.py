@@ -86,6 +86,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     error: RecordError | None = None
     http_status: int | None = None
     finish_reason: str | None = None
+    server_id: str | None = None
 
     input_tokens: int | None = None
     output_tokens: int | None = None
