@@ -12,8 +12,7 @@ endif
 MADE := $(VENV)/.made-$(VERSION)
 RUNTIME := $(VENV)/.runtime-$(VERSION)
 DEV := $(VENV)/.dev-$(VERSION)
-# PIP_CONSTRAINT in the environment is honoured, as by pip anywhere.
-PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check -qq install
 
 .PHONY: help demo test integration bench lint format clean
 .NOTPARALLEL:
@@ -37,7 +36,7 @@ integration: $(DEV)
 	$(BIN)/python -m pytest -m integration -ra
 
 bench: $(DEV)
-	$(BIN)/python -m bench
+	$(BIN)/python benchmarks/client.py
 
 lint: $(DEV)
 	$(BIN)/ruff check
@@ -61,12 +60,10 @@ $(MADE):
 
 $(RUNTIME): pyproject.toml | $(MADE)
 	@echo "$(VENV): the package and what it needs"
-	@$(PIP) --editable .
-	@$(BIN)/python -m compileall -q src
+	@$(INSTALL) --editable .
 	@touch $@
 
 $(DEV): pyproject.toml | $(MADE)
 	@echo "$(VENV): the package, what it needs and the tools of its developers"
-	@$(PIP) --editable '.[dev]'
-	@$(BIN)/python -m compileall -q src
+	@$(INSTALL) --editable '.[dev]'
 	@touch $(RUNTIME) $@
