@@ -6,7 +6,11 @@ right here is only when they are written; their content stays Locust's.
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TextIO
 
 import locust.stats
 from locust.env import Environment
@@ -15,20 +19,36 @@ from locust.stats import StatsCSVFileWriter
 
 
 class FinalCSVFileWriter(StatsCSVFileWriter):
-    """Locust's CSV writer that ends with the final numbers."""
+    """Locust's CSV writer that ends with the final numbers.
+
+    They are taken down when Locust begins to leave: `--json-file` empties the statistics before the files are closed.
+    """
+
+    def __init__(self, environment: Environment, *args: Any, **options: Any) -> None:
+        super().__init__(environment, *args, **options)
+        self._final: list[tuple[TextIO, str]] = []
+        environment.events.quitting.add_listener(self._take_down)
+
+    def _take_down(self, **_: Any) -> None:
+        self._final = [
+            (self.requests_csv_filehandle, _table(self.requests_csv)),
+            (self.failures_csv_filehandle, _table(self.failures_csv)),
+            (self.exceptions_csv_filehandle, _table(self.exceptions_csv)),
+        ]
 
     def close_files(self) -> None:
         """Write each table anew and close the files."""
-        tables = (
-            (self.requests_csv_filehandle, self.requests_csv_writer, self.requests_csv),
-            (self.failures_csv_filehandle, self.failures_csv_writer, self.failures_csv),
-            (self.exceptions_csv_filehandle, self.exceptions_csv_writer, self.exceptions_csv),
-        )
-        for handle, writer, write in tables:
+        for handle, table in self._final:
             handle.seek(0)
             handle.truncate()
-            write(writer)
+            handle.write(table)
         super().close_files()
+
+
+def _table(write: Callable[[Any], None]) -> str:
+    text = io.StringIO(newline="")
+    write(csv.writer(text))
+    return text.getvalue()
 
 
 def keep_final_csv() -> None:

@@ -1,0 +1,1 @@
+"""Tests that run whole load tests against a simulated gateway."""

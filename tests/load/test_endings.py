@@ -1,0 +1,122 @@
+"""However a run ends, its records, its summary, Locust's files and the target's log agree."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+from tests.load.processes import (
+    FILES,
+    Load,
+    load,
+    Results,
+    books_agree,
+    came_out,
+    locust_agrees,
+    made,
+    target,
+    to,
+    wait_for,
+)
+
+LONG = made(requests=400, rate=40)
+"""Ten seconds of requests: every one of these runs is ended before."""
+
+
+@pytest.fixture(scope="module")
+def loads(fast, slow, tmp_path_factory):
+    """Runs that end in all the ways that need nobody's hand, at once."""
+    folder = tmp_path_factory.mktemp("endings")
+    headless = ("--headless", *FILES)
+    started = {
+        "end": Load(folder / "end", *headless, *made(requests=30, rate=30), *to(fast, "end")),
+        "time": Load(folder / "time", *headless, *LONG, *to(slow, "time"), "-t", "1s"),
+        "at-once": Load(
+            *(folder / "at-once", *headless, *made(requests=400, rate=40, output_tokens=50)),
+            *(*to(slow, "at-once"), "-t", "1s", "--stop-timeout", 0),
+        ),
+        "soon": Load(
+            *(folder / "soon", *headless, *made(requests=400, rate=40, output_tokens=50)),
+            *(*to(slow, "soon"), "-t", "1s", "--stop-timeout", 1),
+        ),
+    }
+    yield started
+    for load in started.values():
+        load.close()
+
+
+def test_the_end_of_the_trace_is_the_end(loads, fast):
+    """A run ends by itself with its last reply, every row sent once, exit code 0."""
+    load = loads["end"]
+    came_out(load, 0)
+    books_agree(load.run, fast)
+    locust_agrees(load, load.run)
+    assert load.run.states == {"ok": 30}
+    assert load.run.summary["trace"] == {"rows": 30, "released": 30, "unreached": 0}
+
+
+def test_the_run_time_ends_it(loads, slow):
+    """`--run-time` releases no more; what flies may finish; that is no interruption."""
+    load = loads["time"]
+    came_out(load, 0)
+    books_agree(load.run, slow)
+    locust_agrees(load, load.run)
+    trace = load.run.summary["trace"]
+    assert set(load.run.states) == {"ok"}
+    assert trace["unreached"] == 400 - trace["released"] > 300
+
+
+@pytest.mark.parametrize(("name", "within_s"), [("at-once", 2.5), ("soon", 3.5)])
+def test_what_flies_at_the_end_is_cancelled(loads, slow, name, within_s):
+    """After `--stop-timeout` what is still on the wire is cancelled, and counted as failed."""
+    load = loads[name]
+    came_out(load, 1)
+    books_agree(load.run, slow)
+    locust_agrees(load, load.run)
+    assert set(load.run.states) == {"cancelled"}
+    assert load.run.summary["duration_s"] < within_s
+    assert {record.reason for record in load.run.records} == {"stopped"}
+
+
+def interrupted(load, how, whom):
+    """Signal a run that is on; it must end in good order, as interrupted."""
+    load.running()
+    load.interrupt(how)
+    came_out(load, 3)
+    assert load.run.summary["verdict"]["reasons"][0] == f"interrupted by {how.name}"
+    books_agree(load.run, whom)
+    locust_agrees(load, load.run)
+    assert load.run.summary["trace"]["unreached"] > 0
+    assert f"{how.name}: no more requests" in load.err
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_good_order(slow, tmp_path, how):
+    """Ctrl-C, to the whole group, and SIGTERM let what flies finish, and leave with 3."""
+    load = Load(tmp_path, "--headless", *FILES, *LONG, *to(slow, how.name))
+    try:
+        interrupted(load, how, slow)
+        assert set(load.run.states) == {"ok"}
+    finally:
+        load.close()
+
+
+def test_a_signal_cancels_what_takes_too_long(tmp_path):
+    """Interrupted, a run waits for `--stop-timeout` and not for the longest reply."""
+    load_options = (*made(requests=400, rate=40, output_tokens=50), "--stop-timeout", 1)
+    with (
+        target(tmp_path / "target", "--fixed", "--ttft-ms", 10, "--itl-ms", 200) as whom,
+        load(tmp_path / "load", "--headless", *FILES, *load_options, *to(whom, "late")) as late,
+    ):
+        whom.busy(10)
+        late.interrupt()
+        came_out(late, 3)
+        books_agree(late.run, whom)
+        locust_agrees(late, late.run)
+        assert set(late.run.states) == {"cancelled"}
