@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sagellm_benchmark.record.segments import read_records
@@ -75,6 +77,47 @@ def target(folder, *options):
         found.stop()
 
 
+IN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """A terminal that somebody sits at.
+
+    Attributes:
+        far: The end that a program gets.
+        text: What the program has shown.
+    """
+
+    def __init__(self):
+        self._near, self.far = os.openpty()
+        self.text = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def type(self, keys):
+        """Press keys."""
+        os.write(self._near, keys)
+
+    def settings(self):
+        """What `stty` would tell."""
+        return termios.tcgetattr(self._near)
+
+    def close(self):
+        """Leave."""
+        os.close(self.far)
+        self._reader.join(timeout=5)
+        os.close(self._near)
+
+    def _read(self):
+        with suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while data := os.read(self._near, 65536):
+                self.text += data.decode(errors="replace")
+
+
 class Load:
     """One `locust` on a locustfile of ours, in a process group of its own.
 
@@ -83,22 +126,27 @@ class Load:
         options: What follows `locust -f FILE`.
         file: The locustfile's text.
         env: Environment variables beside the machine's own.
-        stdin: Of the process; nothing by default.
+        terminal: What it reads and writes, instead of nothing and files.
     """
 
-    def __init__(self, folder, *options, file=REPLAY, env=None, stdin=subprocess.DEVNULL):
+    def __init__(self, folder, *options, file=REPLAY, env=None, terminal=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "locustfile.py"
         path.write_text(file, encoding="utf-8")
         self._streams = [(self.folder / name).open("wb") for name in ("stdout", "stderr")]
+        command = [sys.executable, "-m", "locust", "-f", str(path), *map(str, options)]
+        stdin, stdout, stderr = subprocess.DEVNULL, *self._streams
+        if terminal is not None:
+            command = [sys.executable, "-c", IN_TERMINAL, *command]
+            stdin = stdout = stderr = terminal.far
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "locust", "-f", str(path), *map(str, options)],
+            command,
             cwd=self.folder,
             env={**clean_environment(), **(env or {})},
             stdin=stdin,
-            stdout=self._streams[0],
-            stderr=self._streams[1],
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
         )
 
@@ -250,7 +298,8 @@ def books_agree(results, whom=None):
         assert sum(record.status == state for record in records) == count, state
     if whom is not None:
         written = {record.request_id for record in records if record.written_s is not None}
-        posts = wait_for(lambda: len(found := whom.posts(results.run_id)) >= len(written) and found)
+        wait_for(lambda: len(whom.posts(results.run_id)) >= len(written))
+        posts = whom.posts(results.run_id)
         assert {line.request_id for line in posts} == written
         assert len(posts) == len(written)
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pty
 import signal
-import subprocess
-import termios
 import time
 
 import pytest
@@ -15,7 +10,7 @@ from tests.load.processes import (
     FILES,
     Load,
     load,
-    Results,
+    Terminal,
     books_agree,
     came_out,
     locust_agrees,
@@ -120,3 +115,59 @@ def test_a_signal_cancels_what_takes_too_long(tmp_path):
         books_agree(late.run, whom)
         locust_agrees(late, late.run)
         assert set(late.run.states) == {"cancelled"}
+
+
+@pytest.fixture
+def terminal():
+    """A terminal to start a run in."""
+    opened = Terminal()
+    yield opened
+    opened.close()
+
+
+def test_ctrl_c_in_a_terminal(slow, tmp_path, terminal):
+    """Ctrl-C ends a run started by hand in good order, and the terminal is as it was."""
+    before = terminal.settings()
+    options = ("--headless", *FILES, *LONG, *to(slow, "by-hand"))
+    with load(tmp_path, *options, terminal=terminal) as by_hand:
+        by_hand.running()
+        terminal.type(b"\x03")
+        came_out(by_hand, 3)
+        books_agree(by_hand.run, slow)
+        locust_agrees(by_hand, by_hand.run)
+    assert terminal.settings() == before
+    wait_for(lambda: "interrupted by SIGINT" in terminal.text)
+    assert "Traceback" not in terminal.text
+
+
+def test_a_second_ctrl_c_leaves_at_once(slow, tmp_path, terminal):
+    """Whoever cannot wait presses twice: exit code 3, records readable, terminal as it was."""
+    before = terminal.settings()
+    options = ("--headless", *made(requests=400, rate=40, output_tokens=50), *to(slow, "twice"))
+    with load(tmp_path, *options, terminal=terminal) as twice:
+        wait_for(lambda: terminal.settings() != before and "INFO" in terminal.text, seconds=20)
+        twice.running(0)
+        time.sleep(1)
+        terminal.type(b"\x03")
+        wait_for(lambda: "no more requests" in terminal.text)
+        pressed = time.monotonic()
+        terminal.type(b"\x03")
+        assert twice.ended(5) == 3
+        assert time.monotonic() - pressed < 3
+        assert all(record.status == "ok" for record in twice.run.records)
+        wait_for(lambda: "leaving at once" in terminal.text)
+    assert terminal.settings() == before
+    assert "Traceback" not in terminal.text
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_request(slow, tmp_path, how):
+    """A run interrupted while its first prompts are being made ends in order, with nothing sent."""
+    options = ("--headless", *FILES, *made(requests=400, rate=40, input_tokens=100_000))
+    with load(tmp_path, *options, *to(slow, f"early-{how.name}")) as early:
+        early.running(0)
+        early.interrupt(how)
+        came_out(early, 3)
+        books_agree(early.run, slow)
+        locust_agrees(early, early.run)
+        assert early.run.summary["counts"]["planned"] == 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+import termios
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import gevent
 
@@ -35,9 +36,12 @@ class Signals:
         self.received: str | None = None
         self._coordinator = coordinator
         self._count = 0
+        self._terminal: list[Any] | None = None
 
     def install(self) -> None:
         """Take both signals from now on."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            self._terminal = termios.tcgetattr(sys.stdin)
         gevent.signal_handler(signal.SIGINT, self._interrupt)
         gevent.signal_handler(signal.SIGTERM, self._terminate)
 
@@ -57,10 +61,7 @@ class Signals:
         self._count += 1
         run = self._coordinator.run
         if self._count > 1:
-            if run is not None:
-                run.recorder.close()
-            print(f"{name} again: leaving at once", file=sys.stderr, flush=True)
-            os._exit(EXIT_UNUSABLE)
+            self._leave(name)
         if run is not None:
             self.received = name
             flying = run.engine.counts.in_flight
@@ -71,6 +72,17 @@ class Signals:
                 flush=True,
             )
         return True
+
+    def _leave(self, name: str) -> NoReturn:
+        """Leave at once: what is recorded is kept, and the terminal is as Locust found it."""
+        run = self._coordinator.run
+        if run is not None:
+            run.recorder.close()
+        if self._terminal is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, self._terminal)
+        print(f"{name} again: leaving at once", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(EXIT_UNUSABLE)
 
     def write_skipped_files(self) -> None:
         """Locust writes no HTML report on SIGTERM."""
