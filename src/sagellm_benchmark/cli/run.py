@@ -1,7 +1,8 @@
 """`sagellm-benchmark run`: replay a trace without writing a locustfile.
 
-In go our options and, untouched, Locust's own; Locust itself runs in this process with the packaged locustfile. No
-implicit configuration is read: neither locust.conf nor pyproject.toml of the current directory.
+In go our options and, untouched, Locust's own; Locust itself runs in this process with the packaged
+locustfile. No implicit configuration is read: neither locust.conf nor pyproject.toml of the current
+directory.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sagellm_benchmark.errors import UsageError
 
 _EPILOG = """\
 Everything else is passed on to Locust, such as --run-time 60s, --stop-timeout 10s, --csv PREFIX,
---html FILE, --web-port N.
+--html FILE, --web-port N. TRACE stands before these.
 
   sagellm-benchmark run trace.jsonl --host http://127.0.0.1:8889 --model m
   sagellm-benchmark run --input-tokens 512 --output-tokens 128 --requests 200 --rate 10 \\
@@ -33,11 +34,11 @@ def add_parser(commands: Any) -> None:
         "run",
         help="replay a trace, or a made load, against a server",
         description="Replay a trace, or a made load, against an OpenAI-compatible server.",
+        usage="%(prog)s [TRACE] --host URL [--model M] [OPTION ...] [LOCUST'S OPTION ...]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("positional", nargs="?", metavar="TRACE", help="the trace to replay")
     parser.add_argument("--host", metavar="URL", help="the server, http://ADDRESS:PORT")
     parser.add_argument("--web", action="store_true", help="with Locust's page, and not headless")
     add_options(parser)
@@ -87,10 +88,11 @@ def _locustfile(kind: str) -> Path:
 def _raw(args: argparse.Namespace) -> dict[str, Any]:
     """The values of the command line, as they were written."""
     raw = {option.key: getattr(args, option.key) for option in OPTIONS}
-    if args.positional is not None:
+    # Not argparse's positional: that would take the value of one of Locust's options for TRACE.
+    if args.rest and not args.rest[0].startswith("-"):
         if raw["trace"] is not None:
             raise UsageError("the trace is named twice: as TRACE and with --trace")
-        raw["trace"] = args.positional
+        raw["trace"] = args.rest.pop(0)
     return raw
 
 
