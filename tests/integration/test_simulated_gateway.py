@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
 import urllib.request
 
 import pytest
@@ -19,16 +15,11 @@ from tests.sim.processes import (
     plain,
     request_bytes,
     simulator,
-    wait_for,
 )
 
-GATEWAY = os.environ.get("SAGELLM_GATEWAY_BIN") or shutil.which("sagellm-gateway")
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(
-        GATEWAY is None, reason="no sagellm-gateway: install it or name it in SAGELLM_GATEWAY_BIN"
-    ),
-]
+from .gateways import running_gateway
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 USER = '"messages":[{"role":"user","content":"a b c"}]'
 TEXT, EMBED = "/v1/completions", "/v1/embeddings"
@@ -115,26 +106,10 @@ REQUESTS = [
 
 
 @pytest.fixture(scope="module")
-def gateway_port(tmp_path_factory):
+def gateway_port(gateway_bin, tmp_path_factory):
     """A real gateway with nothing behind it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (tmp_path_factory.mktemp("gateway") / "log").open("w") as log:
-        process = subprocess.Popen(
-            [GATEWAY, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log
-        )
-        try:
-            wait_for(lambda: _listens(port), 60)
-            yield port
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _listens(port):
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+    with running_gateway(gateway_bin, tmp_path_factory.mktemp("gateway") / "log") as url:
+        yield int(url.rpartition(":")[2])
 
 
 def _call(port, method, path, value=None):

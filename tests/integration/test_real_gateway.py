@@ -1,0 +1,99 @@
+"""Replays against the real sageLLM gateway, a simulated engine behind it: all is accounted for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from .runs import LOCUST, REPOSITORY, check_all_ok, forwarded, replay, valid_replay
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+TRACES = REPOSITORY / "traces"
+REAL_TRACES = Path(
+    os.environ.get("SAGELLM_BENCHMARK_TRACES", REPOSITORY.parent / "shared/data/traces")
+)
+SMALL = ("--input-tokens", 50, "--output-tokens", 12, "--requests", 40)
+
+
+def trace(real: str, lookalike: str) -> Path:
+    """A real trace if this machine has it, else the one that we made in its likeness."""
+    path = REAL_TRACES / real
+    return path if path.exists() else TRACES / lookalike
+
+
+def test_azure_replay(gateway: str, tmp_path: Path) -> None:
+    """A recorded hour's beginning, four times as fast: each request counted and ok, a valid run."""
+    source = trace("azure/AzureLLMInferenceTrace_code.csv", "azure_lookalike.csv")
+    run = valid_replay(gateway, tmp_path, source, "--limit", 200, "--speed", 4)
+    check_all_ok(run)
+    assert run.code == 0, run.told()
+
+
+def test_mooncake_replay(gateway: str, tmp_path: Path) -> None:
+    """Rows with prefix blocks: all counted and ok, and the engine met again what rows share."""
+    source = trace("mooncake/arxiv_trace_slice_93rows.jsonl", "mooncake_lookalike.jsonl")
+    run = valid_replay(gateway, tmp_path, source, "--limit", 90, "--speed", 0.5)
+    check_all_ok(run)
+    assert run.code == 0, run.told()
+    assert len(run.records) == 90
+    cached = [sent.cached_tokens for sent in forwarded(run.folder / "engine.jsonl")]
+    assert sum(cached) > 0.25 * sum(record["asked"]["input_tokens"] for record in run.records)
+
+
+def test_limit_of_the_gateway(gateway: str, tmp_path: Path) -> None:
+    """Past 100 streams and 100 requests/s the report says who was the limit; all is counted."""
+    load = ("--input-tokens", 20, "--output-tokens", 6, "--requests", 500, "--rate", 130)
+    slow = ("--fixed", "--ttft-ms", 1200, "--itl-ms", 20)
+    run = replay(gateway, tmp_path / "past", *load, "--burstiness", "inf", engine_options=slow)
+    check_all_ok(run)
+    (note,) = [note for note in run.summary["notes"] if "gateway" in note]
+    assert note.startswith("the gateway was the limit")
+    assert "it serves 100 at once" in note
+    assert "requests/s were sent while TTFT p50 grew" in note
+    assert note in " ".join(run.output.split())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--rate 20",
+        "--rate 20 --no-stream",
+        "--rate 20 --output-length free --requests 3",
+        "--rate 20 --endpoint completions --no-stream",
+        "--concurrency 8",
+    ],
+)
+def test_ways_to_ask(gateway: str, tmp_path: Path, options: str) -> None:
+    """Whatever the way, each request is ok, whole, and counted once."""
+    run = replay(gateway, tmp_path / "ways", *SMALL, *options.split())
+    check_all_ok(run)
+    assert len(run.records) == (3 if "free" in options else 40)
+    tokens = 1024 if "free" in options else 12  # the gateway sets a length where none was asked
+    streamed = "--no-stream" not in options
+    for record in run.records:
+        assert record["output_tokens"] == tokens
+        assert record["token_source"] == ("chunks" if streamed else "usage")
+        assert record["input_tokens"] == (None if streamed else 50)
+        assert record["finish_reason"] == ("stop" if streamed else "length")
+
+
+def test_own_tasks(gateway: str, tmp_path: Path) -> None:
+    """The tasks of a locustfile are recorded, counted and ok like the rows of a trace."""
+    file = REPOSITORY / "locustfiles" / "own_tasks.py"
+    users = ("-f", file, "-u", 4, "-r", 4, "-t", "5s")
+    run = replay(gateway, tmp_path / "tasks", *users, command=LOCUST)
+    check_all_ok(run)
+    assert {record["name"] for record in run.records} == {"ask"}
+    assert len(run.records) >= 8
+
+
+def test_locust_replays_the_same(gateway: str, tmp_path: Path) -> None:
+    """Locust itself, with our locustfile, accounts for a trace as `run` does."""
+    file = REPOSITORY / "locustfiles" / "replay.py"
+    options = ("-f", file, "--trace", TRACES / "azure_lookalike.csv", "--limit", 30, "--speed", 8)
+    run = replay(gateway, tmp_path / "locust", *options, command=LOCUST)
+    check_all_ok(run)
+    assert len(run.records) == 30
