@@ -24,6 +24,7 @@ from sagellm_benchmark.sim.sendlog import Sent, read_send_log
 from .gateways import LIFE_S
 
 REPOSITORY = Path(__file__).parents[2]
+TRACES = REPOSITORY / "traces"
 PROGRAM = (sys.executable, "-m", "sagellm_benchmark")
 RUN = (*PROGRAM, "run")
 LOCUST = (sys.executable, "-m", "locust", "--headless")

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from .runs import LOCUST, REPOSITORY, check_all_ok, forwarded, replay, valid_replay
+from .runs import LOCUST, REPOSITORY, TRACES, check_all_ok, forwarded, replay, valid_replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-TRACES = REPOSITORY / "traces"
 REAL_TRACES = Path(
     os.environ.get("SAGELLM_BENCHMARK_TRACES", REPOSITORY.parent / "shared/data/traces")
 )
