@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gevent
@@ -30,6 +30,7 @@ from sagellm_benchmark.load.inputs import Inputs
 from sagellm_benchmark.load.live import Live
 from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
 from sagellm_benchmark.load.manifest import Manifest
+from sagellm_benchmark.load.page import guard
 from sagellm_benchmark.load.preflight import Server
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.run import Run
@@ -50,6 +51,7 @@ class Prepared:
     target: Target
     server: Server
     plan: Plan | None
+    identity: Identity | None = None
 
 
 def ours(user_classes: Sequence[type[User]]) -> bool:
@@ -80,6 +82,7 @@ class Coordinator:
         self._finished.set()
         self._starts = 0
         self._broken = False
+        self._driver: gevent.Greenlet | None = None
         self._finishing: gevent.Greenlet | None = None
         self._signals = Signals(self)
 
@@ -94,8 +97,12 @@ class Coordinator:
         self.inputs.check_combination()
         raise_file_limit()
         environment.dispatcher_class = dispatcher
-        self._prepared = self._prepare()
-        environment.stop_timeout = self._prepared.settings.stop_timeout_s
+        prepared = self._prepare()
+        environment.stop_timeout = prepared.settings.stop_timeout_s
+        if environment.parsed_options.headless or environment.parsed_options.autostart:
+            self._prepared = replace(prepared, identity=identities.claim(prepared.settings))
+        if environment.web_ui is not None:
+            guard(environment, self.inputs.host, self._busy)
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
@@ -122,7 +129,8 @@ class Coordinator:
         self._finished.wait()
         try:
             prepared, self._prepared = self._prepared or self._prepare(), None
-            identity = identities.claim(prepared.settings, again=self._starts > 0)
+            again = self._starts > 0
+            identity = prepared.identity or identities.claim(prepared.settings, again=again)
         except UsageError as error:
             self._refuse(error)
             return
@@ -145,7 +153,7 @@ class Coordinator:
         self._manifest.write()
         identities.point_latest(identity)
         self._live = Live(run)
-        self._spawn(self._drive, run)
+        self._driver = self._spawn(self._drive, run)
 
     def _spawn(self, work: Callable[..., None], *args: Any) -> gevent.Greenlet:
         """Run a part of our own; should it break, the run ends and its result is unusable."""
@@ -214,6 +222,20 @@ class Coordinator:
         user_class = self.environment.user_classes[0]
         user_class(self.environment, play).start(self.environment.runner.user_greenlets)
 
+    def _busy(self) -> str | None:
+        """Why the page cannot start a run now."""
+        if self.run is None:
+            return None
+        if self._ending:
+            flying = self.run.engine.counts.in_flight
+            return (
+                f"the last run is ending, {flying} requests are on the wire (--stop-timeout "
+                f"{self.run.settings.stop_timeout_s:g}): start again when it has ended"
+            )
+        if self.role is Role.TASKS:
+            return None  # another number of users, which Locust sees to
+        return "a replay is on, and its plan says how many requests there are: stop it first"
+
     # Requests
 
     def _on_request(self, **facts: Any) -> None:
@@ -260,6 +282,8 @@ class Coordinator:
             users.join(timeout=self.run.settings.stop_timeout_s)
             self.run.stopping = True
             users.kill(block=True)
+            if gevent.getcurrent() is not self._driver:
+                self._driver.kill()  # it may still be making the first requests
 
     def _on_test_stop(self, **_: Any) -> None:
         """Locust has stopped its users: the books are closed and the summary is written."""

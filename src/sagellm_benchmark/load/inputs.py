@@ -39,6 +39,7 @@ class Inputs:
 
     Attributes:
         role: What drives the load.
+        host: The target as it was given, None where it was not.
 
     Raises:
         UsageError: The users of ours play several roles.
@@ -47,8 +48,8 @@ class Inputs:
     def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
         self._environment = environment
         self._sources = sources
-        self._fixed = {key: value for key, value in self._raw().items() if not BY_KEY[key].page}
-        self._host = self._read_host()
+        self._given = self._raw()
+        self.host = self._read_host()
         self.role = _role(environment.user_classes)
 
     def check_combination(self) -> None:
@@ -84,18 +85,19 @@ class Inputs:
         Raises:
             UsageError: A value is wrong, or came from the page and may not.
         """
-        options, raw = self._environment.parsed_options, self._raw()
-        for key, value in self._fixed.items():
-            if raw[key] != value:
+        raw = self._raw()
+        changed = [key for key, value in raw.items() if value != self._given[key]]
+        for key in changed:
+            if key in BY_KEY and not BY_KEY[key].page:
                 raise UsageError(f"{BY_KEY[key].flag} cannot be set from the page")
-        if self._read_host() != self._host:
+        if self._read_host() != self.host:
             raise UsageError("--host cannot be changed from the page")
         made = make_settings(
             raw,
-            host=self._host,
-            run_time_s=options.run_time or None,
+            host=self.host,
+            run_time_s=raw["run_time"],
             stop_timeout_s=self._stop_timeout_s(),
-            sources=self._sources,
+            sources={**self._sources, **dict.fromkeys(changed, "page")},
             tasks=self.role is Role.TASKS,
         )
         if self.role is Role.CLOSED and not made.closed:
@@ -135,8 +137,10 @@ class Inputs:
         return preflight.Server() if chosen.no_preflight else preflight.ask(whom, chosen)
 
     def _raw(self) -> dict[str, Any]:
+        """What Locust's options say; the page's form hands in "" for what is not set."""
         options = self._environment.parsed_options
-        return {option.key: getattr(options, option.key) for option in OPTIONS}
+        keys = (*(option.key for option in OPTIONS), "run_time")
+        return {key: getattr(options, key) or None for key in keys}
 
     def _read_host(self) -> str | None:
         environment = self._environment
