@@ -49,6 +49,8 @@ class Connection:
     """One open socket.
 
     Attributes:
+        receive_into: Reads what is there into a buffer and returns how much; raises what a
+            non-blocking socket raises.
         reads: What was read and not parsed yet; b"" is the end of the stream.
         stamps: The stamp of each read.
         error: Why reading ended, where it was no clean end.
@@ -70,7 +72,7 @@ class Connection:
         "queued",
         "read_lags_ms",
         "reads",
-        "receive",
+        "receive_into",
         "stamps",
     )
 
@@ -78,7 +80,7 @@ class Connection:
         self._socket = socket
         self._tls = tls
         self.fd: int = socket.fileno()
-        self.receive = socket.recv if tls is None else tls.receive
+        self.receive_into = socket.recv_into if tls is None else tls.receive_into
         self.reads: list[bytes] = []
         self.stamps: list[int] = []
         self.error: OSError | None = None
@@ -92,16 +94,16 @@ class Connection:
         """From now on compare the kernel's receive stamps with our own (plain sockets on Linux)."""
         if self._tls is None and hasattr(self._socket, "recvmsg") and os.uname().sysname == "Linux":
             self._socket.setsockopt(sockets.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            self.receive = self._receive_stamped
+            self.receive_into = self._receive_stamped_into
 
-    def _receive_stamped(self, size: int) -> bytes:
-        data, extra, _, _ = self._socket.recvmsg(size, 64)
+    def _receive_stamped_into(self, buffer: memoryview) -> int:
+        size, extra, _, _ = self._socket.recvmsg_into((buffer,), 64)
         for level, kind, value in extra:
             if level == sockets.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                 seconds, nanoseconds = _TIMESPEC.unpack(value[: _TIMESPEC.size])
                 lag = time.time_ns() - (seconds * NS_PER_S + nanoseconds)
                 self.read_lags_ms.append(lag / 1e6)
-        return data
+        return size
 
     def write(self, data: bytes) -> None:
         """Hand all bytes to the kernel, in as many parts as it takes.
@@ -164,26 +166,28 @@ class _Tls:
         self._session.write(data)
         return self._outgoing.read()
 
-    def receive(self, size: int) -> bytes:
-        """Everything that can be decrypted now; b"" at the end of the stream."""
-        data = self._socket.recv(size)
+    def receive_into(self, buffer: memoryview) -> int:
+        """Put everything that can be decrypted now into the buffer; 0 at the end of the stream.
+
+        No more is taken from the socket than the buffer holds, and text is shorter than its cipher.
+        """
+        data = self._socket.recv(len(buffer))
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
-        parts = []
+        size = 0
         try:
-            while part := self._session.read(size):
-                parts.append(part)
+            while count := self._session.read(len(buffer) - size, buffer[size:]):
+                size += count
         except ssl.SSLWantReadError:
-            if not parts:
+            if not size:
                 raise
         except ssl.SSLEOFError:
-            if not parts:
-                raise ConnectionResetError(
-                    errno.ECONNRESET, "the peer closed without ending TLS"
-                ) from None
-        return b"".join(parts)
+            if not size:
+                words = "the peer closed without ending TLS"
+                raise ConnectionResetError(errno.ECONNRESET, words) from None
+        return size
 
 
 def open_connection(target: Target, allowed_s: float) -> Connection:

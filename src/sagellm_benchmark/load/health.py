@@ -30,7 +30,7 @@ class Health:
         self._timer = get_hub().loop.timer(BEAT_S, BEAT_S)
         self._last_ns = 0
         self._began = (0.0, 0.0)
-        self._cpu_percent: float | None = None
+        self._cost = (0.0, 0.0)
 
     def start(self) -> None:
         """Begin; what is loaded by now is taken out of the garbage collector's sight."""
@@ -44,8 +44,7 @@ class Health:
         """End; called once."""
         self._timer.stop()
         self._timer.close()
-        cpu, wall = time.process_time() - self._began[0], time.monotonic() - self._began[1]
-        self._cpu_percent = 100 * cpu / wall if wall > 0 else None
+        self._cost = (time.process_time() - self._began[0], time.monotonic() - self._began[1])
         gc.unfreeze()
 
     def _beat(self) -> None:
@@ -57,9 +56,14 @@ class Health:
         self._last_ns = moment
 
     def figures(self) -> dict[str, Any]:
-        """CPU percent of one core and peak memory in MB of this process."""
+        """CPU of this process, in seconds and percent of one core, and its peak memory in MB."""
+        cpu_s, wall_s = self._cost
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return {"cpu_percent": self._cpu_percent, "peak_memory_mb": round(peak_kb / 1024, 1)}
+        return {
+            "cpu_s": round(cpu_s, 6),
+            "cpu_percent": 100 * cpu_s / wall_s if wall_s > 0 else None,
+            "peak_memory_mb": round(peak_kb / 1024, 1),
+        }
 
 
 def raise_file_limit() -> None:

@@ -13,10 +13,12 @@ from locust.env import Environment
 
 from sagellm_benchmark.config.options import BY_KEY, OPTIONS
 from sagellm_benchmark.config.settings import DEFAULT_STOP_TIMEOUT_S, Settings, make_settings
+from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
 from sagellm_benchmark.load.target import Target, resolve
+from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.report.plan import plan_block
 from sagellm_benchmark.schedule.plan import Plan, make_plan
 from sagellm_benchmark.trace import synthesis
@@ -24,9 +26,9 @@ from sagellm_benchmark.trace.source import Trace, open_trace
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
 _LATER = {
+    "processes": "--processes",
     "master": "--master",
     "worker": "--worker",
-    "processes": "--processes",
 }
 
 
@@ -59,6 +61,8 @@ class Inputs:
             UsageError: Another class, a shape, `-u`, `-r`, or what this version cannot do.
         """
         options, classes = self._environment.parsed_options, self._environment.user_classes
+        if options.processes and options.worker:
+            raise SystemExit(0)  # Locust forked it; the process that forked says what is wrong
         for key, flag in _LATER.items():
             if getattr(options, key, None):
                 raise UsageError(f"{flag}: this version replays from one process; leave it out")
@@ -104,6 +108,8 @@ class Inputs:
             raise UsageError("ClosedLoopUser needs --concurrency N: how many users send in turn")
         if self.role is Role.REPLAY and made.closed:
             raise UsageError("--concurrency is a closed loop: use ClosedLoopUser, or leave it out")
+        parse_slos(made.slo)
+        read_system(made.system)
         return made
 
     def target(self, chosen: Settings) -> Target:

@@ -16,7 +16,7 @@ from sagellm_benchmark.load.connection import Connection
 from sagellm_benchmark.load.exchange import Exchange
 
 SLICE_NS = 2 * NS_PER_MS
-TICK_S = 0.05
+TICK_S = 0.1
 READS_AT_ONCE = 128
 
 

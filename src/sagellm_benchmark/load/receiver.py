@@ -8,7 +8,7 @@ parsing soon is told to the parser; everybody else waits for its tick.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gevent import get_hub, monkey
@@ -33,6 +33,9 @@ class Receiver:
 
     def __init__(self, urgent: Callable[[Connection], None]) -> None:
         self._urgent = urgent
+        # One buffer for all: to allocate the most that may come, and shrink it to what came, would
+        # cost more than the read.
+        self._view = memoryview(bytearray(READ_SIZE))
         self._connections: dict[int, Connection] = {}
         self._watchers: dict[int, Any] = {}
         epoll = _epoll()
@@ -49,7 +52,7 @@ class Receiver:
             return
         watcher = get_hub().loop.io(connection.fd, _READ)
         self._watchers[connection.fd] = watcher
-        watcher.start(self._read, connection)
+        watcher.start(self._read, (connection,))
 
     def remove(self, connection: Connection) -> None:
         """Read it no more; harmless when it was removed before."""
@@ -72,26 +75,26 @@ class Receiver:
             self._epoll.close()
 
     def _ready(self) -> None:
-        connections = self._connections
-        read = self._read
-        for fd, _ in self._epoll.poll(0, BATCH):
-            read(connections[fd])
+        self._read([self._connections[fd] for fd, _ in self._epoll.poll(0, BATCH)])
 
-    def _read(self, connection: Connection) -> None:
-        try:
-            data = connection.receive(READ_SIZE)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return
-        except OSError as error:
-            connection.error = error
-            data = b""
-        connection.stamps.append(now())
-        connection.reads.append(data)
-        if not data:
-            self.remove(connection)  # the end would be reported for ever
-            self._urgent(connection)
-        elif connection.eager or len(data) < _SHORT or data.endswith(_LAST_CHUNK):
-            self._urgent(connection)
+    def _read(self, ready: Iterable[Connection]) -> None:
+        """Read each of these once. Some thousand connections a second pass here: no calls between."""
+        view = self._view
+        for connection in ready:
+            try:
+                data = bytes(view[: connection.receive_into(view)])
+            except (BlockingIOError, ssl.SSLWantReadError):
+                continue
+            except OSError as error:
+                connection.error = error
+                data = b""
+            connection.stamps.append(now())
+            connection.reads.append(data)
+            if not data:
+                self.remove(connection)  # the end would be reported for ever
+                self._urgent(connection)
+            elif connection.eager or len(data) < _SHORT or data.endswith(_LAST_CHUNK):
+                self._urgent(connection)
 
 
 def _epoll() -> Callable[[], Any] | None:

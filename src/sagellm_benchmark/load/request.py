@@ -148,7 +148,8 @@ class Requests:
     def _max_tokens(self, row: Row) -> int | None:
         if self._settings.output_length == "free" or self._endpoint is Endpoint.EMBEDDINGS:
             return None
-        return row.max_tokens if row.output_tokens is None else row.output_tokens
+        recorded = row.max_tokens if row.output_tokens is None else row.output_tokens
+        return recorded or None  # a recorded reply without a token is no cap of 0
 
     def _job(
         self,
@@ -165,7 +166,7 @@ class Requests:
         payload = request_bytes(
             self._target.prefix + ask.endpoint.path,
             self._target.netloc,
-            {**self._headers, **(headers or {}), "X-Request-ID": request_id},
+            {**self._headers, **(headers or {}), "X-Request-ID": request_id, "X-Trace-ID": request_id},
             request_body(ask),
         )
         return Job(payload, ask, asked, request_id, name, row, keep_text)

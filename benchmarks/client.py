@@ -1,0 +1,156 @@
+"""What the client costs and how well it measures, beside other clients, in one run.
+
+Prints CPU microseconds per streamed token of the whole client with records on, next to Locust's FastHttpSession and
+a bare uvloop reader; CPU and memory of a short run, start-up included; errors of TTFT and chunk gaps against the
+simulated gateway's own send times; dispatch lag. Ratios are of medians of rounds that alternate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from server import MODEL, gateway, processors
+
+STREAMS, RATE, TOKENS = 500, 50, 250
+
+
+def ours(url: str, out: Path, *options: str) -> tuple[dict[str, Any], float, float]:
+    """One run of the whole program.
+
+    Returns:
+        Its summary, and CPU seconds and peak memory in MB of the process, start-up included.
+    """
+    command = [sys.executable, "-m", "sagellm_benchmark", "run", "--host", url, "--model", MODEL]
+    command += ["--input-tokens", "4", "--out", str(out), "--no-preflight", *options]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: os.sched_setaffinity(0, processors()[0]),
+    )
+    output, errors = process.stdout.read(), process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    summary_file = out / "latest" / "summary.json"
+    if not summary_file.exists():
+        raise RuntimeError(f"the run failed: {output.decode()}{errors.decode()}")
+    summary = json.loads(summary_file.read_text())
+    return summary, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def other(name: str, url: str) -> float:
+    """CPU microseconds per token of another reader."""
+    script = Path(__file__).with_name("readers.py")
+    arguments = [name, url, str(STREAMS), str(TOKENS), "1"]
+    printed = subprocess.run(
+        [sys.executable, str(script), *arguments],
+        check=True,
+        capture_output=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, processors()[0]),
+    ).stdout
+    found = json.loads(printed)
+    if found["tokens"] != STREAMS * TOKENS:
+        raise RuntimeError(f"{name} read {found['tokens']} of {STREAMS * TOKENS} tokens")
+    return found["cpu_s"] / found["tokens"] * 1e6
+
+
+def cost_per_token(rounds: int, scratch: Path) -> None:
+    """Compare the three clients."""
+    costs: dict[str, list[float]] = {"ours": [], "fasthttp": [], "uvloop": []}
+    with gateway(ttft_ms=200, itl_ms=1000 / RATE) as url:
+        for number in range(rounds):
+            load = ["--output-tokens", str(TOKENS), "--requests", str(STREAMS)]
+            load += ["--concurrency", str(STREAMS)]
+            summary, _, _ = ours(url, scratch / f"cost-{number}", *load)
+            if summary["counts"]["ok"] != STREAMS:
+                raise RuntimeError(f"not all were ok: {summary['counts']}")
+            costs["ours"].append(summary["generator"]["cpu_s"] / (STREAMS * TOKENS) * 1e6)
+            for name in ("fasthttp", "uvloop"):
+                costs[name].append(other(name, url))
+    print(f"CPU per streamed token, {STREAMS} streams of {RATE} tokens/s, median of {rounds}:")
+    for name, values in costs.items():
+        shown = ", ".join(f"{value:.1f}" for value in values)
+        print(f"  {name:9s} {statistics.median(values):5.1f} us   ({shown})")
+    mine = statistics.median(costs["ours"])
+    for name, bound in (("fasthttp", 0.55), ("uvloop", 1.6)):
+        ratio = mine / statistics.median(costs[name])
+        print(f"  ours / {name}: {ratio:.2f} (at most {bound})")
+
+
+def short_run(rounds: int, scratch: Path) -> None:
+    """500 requests of 100 tokens at concurrency 50, start-up included."""
+    cpus, peaks = [], []
+    with gateway(ttft_ms=20, itl_ms=5) as url:
+        for number in range(rounds):
+            load = ["--output-tokens", "100", "--requests", "500", "--concurrency", "50"]
+            _, cpu_s, peak_mb = ours(url, scratch / f"short-{number}", *load)
+            cpus.append(cpu_s)
+            peaks.append(peak_mb)
+    print("500 requests of 100 tokens at concurrency 50, start-up included:")
+    print(f"  CPU {statistics.median(cpus):.2f} s (at most 2.2)")
+    print(f"  peak memory {statistics.median(peaks):.0f} MB (at most 120)")
+
+
+def accuracy(scratch: Path) -> None:
+    """TTFT and chunk gaps against the server's own send times."""
+    log = scratch / "sends.jsonl"
+    with gateway(ttft_ms=100, itl_ms=20, send_log=log) as url:
+        load = ["--output-tokens", "200", "--requests", "300", "--concurrency", "100"]
+        ours(url, scratch / "accuracy", *load)
+    sends = {s["request_id"]: s for s in map(json.loads, log.read_text().splitlines())}
+    records = (scratch / "accuracy" / "latest" / "records" / "local.jsonl").read_text()
+    ttft, gaps = [], []
+    for record in map(json.loads, records.splitlines()):
+        true_ns = sends[record["request_id"]]["tokens_ns"]
+        from_receipt_ms = (true_ns[0] - sends[record["request_id"]]["received_ns"]) / 1e6
+        ttft.append(record["metrics"]["ttft_ms"] - from_receipt_ms)
+        gaps += list(np.abs(np.array(record["chunk_gaps_ms"]) - np.diff(true_ns) / 1e6))
+    print("Error against the server's send times, 100 streams of 50 tokens/s (p99 at most 2 ms):")
+    print(f"  TTFT       p50 {np.percentile(ttft, 50):.3f} ms, p99 {np.percentile(ttft, 99):.3f} ms")
+    print(f"  chunk gap  p50 {np.percentile(gaps, 50):.3f} ms, p99 {np.percentile(gaps, 99):.3f} ms")
+
+
+def dispatch(scratch: Path) -> None:
+    """Dispatch lag of an open loop."""
+    with gateway(ttft_ms=50, itl_ms=20) as url:
+        load = ["--output-tokens", "16", "--requests", "2000", "--rate", "200"]
+        summary, _, _ = ours(url, scratch / "dispatch", *load)
+    lag = summary["fidelity"]["dispatch_lag_ms"]
+    print("Dispatch lag at 200 requests/s (p99 at most 5 ms):")
+    print(f"  p50 {lag['p50']:.3f} ms, p99 {lag['p99']:.3f} ms, max {lag['max']:.3f} ms")
+
+
+def main() -> None:
+    """Run the benchmarks asked for, all by default."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    names = ("cost", "short", "accuracy", "dispatch")
+    parser.add_argument("only", nargs="*", metavar="|".join(names))
+    args = parser.parse_args()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = args.only or names
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        if "cost" in wanted:
+            cost_per_token(args.rounds, scratch)
+        if "short" in wanted:
+            short_run(args.rounds, scratch)
+        if "accuracy" in wanted:
+            accuracy(scratch)
+        if "dispatch" in wanted:
+            dispatch(scratch)
+
+
+if __name__ == "__main__":
+    main()
