@@ -18,6 +18,7 @@ class Transport:
         self.written = []
 
     def write(self, data):
+        """Keep it."""
         self.written.append(data)
 
 
