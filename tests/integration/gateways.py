@@ -72,7 +72,7 @@ def running_gateway(program: str, log: Path, **environment: str) -> Iterator[str
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_for(lambda: process.poll() is not None or _listens(port), 60)
+            wait_for(lambda: process.poll() is not None or listens(port), 60)
             assert process.poll() is None, log.read_text()
             yield f"http://127.0.0.1:{port}"
         finally:
@@ -87,7 +87,8 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether somebody takes connections there."""
     with socket.socket() as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 

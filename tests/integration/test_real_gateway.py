@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from .runs import LOCUST, REPOSITORY, TRACES, check_all_ok, forwarded, replay, valid_replay
+from .runs import (
+    LOCUST,
+    REPOSITORY,
+    TRACES,
+    bench,
+    check_all_ok,
+    check_books,
+    engine,
+    forwarded,
+    replay,
+    valid_replay,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -53,6 +64,7 @@ def test_limit_of_the_gateway(gateway: str, tmp_path: Path) -> None:
     assert "it serves 100 at once" in note
     assert "requests/s were sent while TTFT p50 grew" in note
     assert note in " ".join(run.output.split())
+    assert "If the target is one sageLLM gateway process" in run.output
 
 
 @pytest.mark.parametrize(
@@ -77,6 +89,33 @@ def test_ways_to_ask(gateway: str, tmp_path: Path, options: str) -> None:
         assert record["token_source"] == ("chunks" if streamed else "usage")
         assert record["input_tokens"] == (None if streamed else 50)
         assert record["finish_reason"] == ("stop" if streamed else "length")
+
+
+def test_hidden_truncation(gateway: str, tmp_path: Path) -> None:
+    """A reply cut short behind a normal end is noted, and fails where the full length is demanded.
+
+    The engine is told of 5 tokens where the run counts on 12: that is all that a client can see of
+    a stream that an engine ended early.
+    """
+    cut = (*SMALL, "--rate", 20, "--extra-body", '{"max_tokens": 5}')
+    run = replay(gateway, tmp_path / "cap", *cut)
+    check_all_ok(run)
+    assert run.summary["short_output"]["count"] == 40
+    assert any("this gateway hides truncation" in note for note in run.summary["notes"])
+    run = replay(gateway, tmp_path / "exact", *cut, "--output-length", "exact")
+    assert run.summary["counts"]["incomplete"] == 40
+    assert run.code in (1, 3), run.told()
+
+
+def test_streamed_completions(gateway: str, tmp_path: Path) -> None:
+    """The gateway streams no text completions; each refusal is counted as one."""
+    load = (*SMALL, "--rate", 20, "--endpoint", "completions")
+    with engine(gateway, "model-text", tmp_path / "log"):
+        run = bench(tmp_path / "text", *load, "--host", gateway, "--model", "model-text")
+    check_books(run)
+    assert run.summary["counts"]["http_error"] == 40
+    assert {record["http_status"] for record in run.records} == {400}
+    assert run.code in (1, 3), run.told()
 
 
 def test_own_tasks(gateway: str, tmp_path: Path) -> None:
