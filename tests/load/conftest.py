@@ -8,17 +8,19 @@ import pytest
 
 # Locust patches the standard library when it is imported; in this process it must not.
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
-import locust  # noqa: E402, F401
+import locust  # noqa: F401
 
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]
 
-from tests.load.processes import target  # noqa: E402
+from tests.load.processes import target
 
 
 @pytest.fixture(scope="session")
 def fast(tmp_path_factory):
     """A gateway whose replies of 5 tokens take 28 ms."""
-    with target(tmp_path_factory.mktemp("fast"), "--fixed", "--ttft-ms", 20, "--itl-ms", 2) as found:
+    with target(
+        tmp_path_factory.mktemp("fast"), "--fixed", "--ttft-ms", 20, "--itl-ms", 2
+    ) as found:
         yield found
 
 

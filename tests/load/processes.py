@@ -23,7 +23,9 @@ from sagellm_benchmark.wire.states import Status
 REPLAY = "from sagellm_benchmark.load.users import ReplayUser\n"
 CLOSED = "from sagellm_benchmark.load.users import ClosedLoopUser\n"
 STATES = [status.value for status in Status]
-BUSY = re.compile(r"dispatch lag |read lag |share of requests in flight during an event-loop stall ")
+BUSY = re.compile(
+    r"dispatch lag |read lag |share of requests in flight during an event-loop stall "
+)
 """Reasons of a verdict that blame this machine for being busy, and not the program."""
 
 
@@ -46,10 +48,11 @@ class Target:
         self.url = re.search(r"http://\S+", line)[0]
         self._idle = self._open_files()
 
-    def posts(self, run_id):
-        """The lines of the send log that came of this run's load."""
-        lines = read_send_log(self._log)
-        sent = [line for line in lines if line.method == "POST"]
+    def posts(self, run_id=None):
+        """The lines of the send log that came of a run's load, or of any."""
+        sent = [line for line in read_send_log(self._log) if line.method == "POST"]
+        if run_id is None:
+            return sent
         return [line for line in sent if (line.request_id or "").rpartition("-")[0] == run_id]
 
     def busy(self, requests):
@@ -57,7 +60,7 @@ class Target:
         wait_for(lambda: self._open_files() >= self._idle + requests)
 
     def _open_files(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def stop(self, how=signal.SIGTERM):
         """End it and wait."""

@@ -9,10 +9,10 @@ import pytest
 from tests.load.processes import (
     FILES,
     Load,
-    load,
     Terminal,
     books_agree,
     came_out,
+    load,
     locust_agrees,
     made,
     target,
@@ -42,64 +42,56 @@ def loads(fast, slow, tmp_path_factory):
         ),
     }
     yield started
-    for load in started.values():
-        load.close()
+    for each in started.values():
+        each.close()
 
 
 def test_the_end_of_the_trace_is_the_end(loads, fast):
     """A run ends by itself with its last reply, every row sent once, exit code 0."""
-    load = loads["end"]
-    came_out(load, 0)
-    books_agree(load.run, fast)
-    locust_agrees(load, load.run)
-    assert load.run.states == {"ok": 30}
-    assert load.run.summary["trace"] == {"rows": 30, "released": 30, "unreached": 0}
+    end = loads["end"]
+    came_out(end, 0)
+    books_agree(end.run, fast)
+    locust_agrees(end, end.run)
+    assert end.run.states == {"ok": 30}
+    assert end.run.summary["trace"] == {"rows": 30, "released": 30, "unreached": 0}
 
 
 def test_the_run_time_ends_it(loads, slow):
     """`--run-time` releases no more; what flies may finish; that is no interruption."""
-    load = loads["time"]
-    came_out(load, 0)
-    books_agree(load.run, slow)
-    locust_agrees(load, load.run)
-    trace = load.run.summary["trace"]
-    assert set(load.run.states) == {"ok"}
+    timed = loads["time"]
+    came_out(timed, 0)
+    books_agree(timed.run, slow)
+    locust_agrees(timed, timed.run)
+    trace = timed.run.summary["trace"]
+    assert set(timed.run.states) == {"ok"}
     assert trace["unreached"] == 400 - trace["released"] > 300
 
 
 @pytest.mark.parametrize(("name", "within_s"), [("at-once", 2.5), ("soon", 3.5)])
 def test_what_flies_at_the_end_is_cancelled(loads, slow, name, within_s):
     """After `--stop-timeout` what is still on the wire is cancelled, and counted as failed."""
-    load = loads[name]
-    came_out(load, 1)
-    books_agree(load.run, slow)
-    locust_agrees(load, load.run)
-    assert set(load.run.states) == {"cancelled"}
-    assert load.run.summary["duration_s"] < within_s
-    assert {record.reason for record in load.run.records} == {"stopped"}
-
-
-def interrupted(load, how, whom):
-    """Signal a run that is on; it must end in good order, as interrupted."""
-    load.running()
-    load.interrupt(how)
-    came_out(load, 3)
-    assert load.run.summary["verdict"]["reasons"][0] == f"interrupted by {how.name}"
-    books_agree(load.run, whom)
-    locust_agrees(load, load.run)
-    assert load.run.summary["trace"]["unreached"] > 0
-    assert f"{how.name}: no more requests" in load.err
+    cut = loads[name]
+    came_out(cut, 1)
+    books_agree(cut.run, slow)
+    locust_agrees(cut, cut.run)
+    assert set(cut.run.states) == {"cancelled"}
+    assert cut.run.summary["duration_s"] < within_s
+    assert {record.reason for record in cut.run.records} == {"stopped"}
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_good_order(slow, tmp_path, how):
     """Ctrl-C, to the whole group, and SIGTERM let what flies finish, and leave with 3."""
-    load = Load(tmp_path, "--headless", *FILES, *LONG, *to(slow, how.name))
-    try:
-        interrupted(load, how, slow)
-        assert set(load.run.states) == {"ok"}
-    finally:
-        load.close()
+    with load(tmp_path, "--headless", *FILES, *LONG, *to(slow, how.name)) as ended:
+        ended.running()
+        ended.interrupt(how)
+        came_out(ended, 3)
+        books_agree(ended.run, slow)
+        locust_agrees(ended, ended.run)
+        assert ended.run.summary["verdict"]["reasons"][0] == f"interrupted by {how.name}"
+        assert ended.run.summary["trace"]["unreached"] > 0
+        assert set(ended.run.states) == {"ok"}
+        assert f"{how.name}: no more requests" in ended.err
 
 
 def test_a_signal_cancels_what_takes_too_long(tmp_path):

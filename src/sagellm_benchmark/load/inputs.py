@@ -1,6 +1,7 @@
 """Everything that a run needs, from Locust's environment: checked settings, target, plan.
 
-In goes Locust's environment; out come values, or a `UsageError` that says what to write. Nothing here sends load.
+In goes Locust's environment; out come values, or a `UsageError` that says what to write. Nothing
+here sends load.
 """
 
 from __future__ import annotations
