@@ -1,8 +1,9 @@
 """What the client costs and how well it measures, beside other clients, in one run.
 
-Prints CPU microseconds per streamed token of the whole client with records on, next to Locust's FastHttpSession and
-a bare uvloop reader; CPU and memory of a short run, start-up included; errors of TTFT and chunk gaps against the
-simulated gateway's own send times; dispatch lag. Ratios are of medians of rounds that alternate.
+Prints CPU microseconds per streamed token of the whole client with records on, next to Locust's
+FastHttpSession and a bare uvloop reader; CPU and memory of a short run, start-up included; errors
+of TTFT and chunk gaps against the simulated gateway's own send times; dispatch lag. Ratios are of
+medians of rounds that alternate.
 """
 
 from __future__ import annotations
@@ -116,8 +117,12 @@ def accuracy(scratch: Path) -> None:
         ttft.append(record["metrics"]["ttft_ms"] - from_receipt_ms)
         gaps += list(np.abs(np.array(record["chunk_gaps_ms"]) - np.diff(true_ns) / 1e6))
     print("Error against the server's send times, 100 streams of 50 tokens/s (p99 at most 2 ms):")
-    print(f"  TTFT       p50 {np.percentile(ttft, 50):.3f} ms, p99 {np.percentile(ttft, 99):.3f} ms")
-    print(f"  chunk gap  p50 {np.percentile(gaps, 50):.3f} ms, p99 {np.percentile(gaps, 99):.3f} ms")
+    print(
+        f"  TTFT       p50 {np.percentile(ttft, 50):.3f} ms, p99 {np.percentile(ttft, 99):.3f} ms"
+    )
+    print(
+        f"  chunk gap  p50 {np.percentile(gaps, 50):.3f} ms, p99 {np.percentile(gaps, 99):.3f} ms"
+    )
 
 
 def dispatch(scratch: Path) -> None:
@@ -137,7 +142,7 @@ def main() -> None:
     names = ("cost", "short", "accuracy", "dispatch")
     parser.add_argument("only", nargs="*", metavar="|".join(names))
     args = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     wanted = args.only or names
     with tempfile.TemporaryDirectory() as folder:

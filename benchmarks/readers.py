@@ -1,7 +1,8 @@
 """Other ways to read the same streams, each a process that prints its CPU seconds and tokens.
 
-`fasthttp` is Locust's own: FastHttpSession, a line at a time, json.loads a frame. `uvloop` is the floor: a bare
-asyncio protocol that stamps each read and parses nothing. Both keep every stamp, and no record.
+`fasthttp` is Locust's own: FastHttpSession, a line at a time, json.loads a frame. `uvloop` is the
+floor: a bare asyncio protocol that stamps each read and parses nothing. Both keep every stamp, and
+no record.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The simulated gateway as the target of a benchmark: a process on a processor of its own.
 
-With `--fixed` every token has its exact time, whatever the load, so that what differs is the client.
+With `--fixed` every token has its exact time, whatever the load, so that what differs is the
+client.
 """
 
 from __future__ import annotations

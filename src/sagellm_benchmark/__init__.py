@@ -1,6 +1,7 @@
 """Replay LLM request traces with Locust and measure every token.
 
-Nothing is imported here: `import locust` patches the process, and the analysis commands must start fast.
+Nothing is imported here: `import locust` patches the process, and the analysis commands must start
+fast.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Time as this project uses it: integer nanoseconds of the monotonic clock, and one anchor to the wall.
+"""Time: integer nanoseconds of the monotonic clock, and one anchor to the wall.
 
-Every stamp is `now()`. Wall-clock time is derived from a stamp through the one `Anchor` of a run, so a jump of the
-wall clock moves no measurement. On Linux `now()` is CLOCK_MONOTONIC, which all processes of a machine share.
+Every stamp is `now()`. Wall-clock time is derived from a stamp through the one `Anchor` of a run,
+so a jump of the wall clock moves no measurement. On Linux `now()` is CLOCK_MONOTONIC, which all
+processes of a machine share.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a user did wrong, in one line.
 
-Every error that a person can cause is a `UsageError`: its text names the file and line, or the option, and says what
-to do. The command line prints that text and exits with 2; nothing else may be raised at a user.
+Every error that a person can cause is a `UsageError`: its text names the file and line, or the
+option, and says what to do. The command line prints that text and exits with 2; nothing else may be
+raised at a user.
 """
 
 from __future__ import annotations

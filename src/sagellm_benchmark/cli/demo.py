@@ -1,7 +1,7 @@
 """`sagellm-benchmark demo`: see it work, without a server, a trace or an argument.
 
-A simulated gateway is started as a process of its own, the bundled trace is replayed against it, the result printed;
-the gateway ends with the demo, however that ends.
+A simulated gateway is started as a process of its own, the bundled trace is replayed against it,
+the result printed; the gateway ends with the demo, however that ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from sagellm_benchmark.cli.run import replay
+from sagellm_benchmark.cli.locustfile import locustfile_path
 from sagellm_benchmark.errors import UsageError
 
 _MODEL = "sim-llm"
@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SystemExit: With the run's exit code.
     """
+    from sagellm_benchmark.load.launch import replay  # imports Locust
+
     print(_INTRO, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready"
@@ -53,10 +55,9 @@ def run(args: argparse.Namespace) -> int:
         try:
             url = _wait_for(ready, gateway)
             trace = Path(str(files("sagellm_benchmark") / "data" / "demo.jsonl"))
-            locustfile = Path(str(files("sagellm_benchmark") / "data" / "replay.py"))
             return replay(
                 [
-                    *("-f", str(locustfile), "--headless", "--trace", str(trace)),
+                    *("-f", str(locustfile_path("replay")), "--headless", "--trace", str(trace)),
                     *("--host", url, "--model", _MODEL, "--out", args.out),
                     *("--slo", "ttft_ms<=500", "--slo", "error_rate<=0"),
                 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import resources
+from pathlib import Path
 
 FILES = {"replay": "replay", "closed": "closed", "task": "own_tasks"}
 """The file of each kind."""
@@ -40,5 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
 def locustfile(kind: str) -> str:
     """The text of one kind."""
-    file = resources.files("sagellm_benchmark").joinpath("data", f"{FILES[kind]}.py")
-    return file.read_text(encoding="utf-8")
+    return locustfile_path(kind).read_text(encoding="utf-8")
+
+
+def locustfile_path(kind: str) -> Path:
+    """Where the file of one kind lies, for Locust to load."""
+    return Path(str(resources.files("sagellm_benchmark") / "data" / f"{FILES[kind]}.py"))

@@ -1,7 +1,7 @@
 """The command line's edge: commands found, errors turned into one line, exit codes given.
 
-Each command is a module with `add_parser`; its imports happen when it runs, so that `--help` and the analysis
-commands start without Locust.
+Each command is a module with `add_parser`; its imports happen when it runs, so that `--help` and
+the analysis commands start without Locust.
 """
 
 from __future__ import annotations

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
+from sagellm_benchmark.cli.locustfile import locustfile_path
 from sagellm_benchmark.config.options import OPTIONS, add_options
 from sagellm_benchmark.config.settings import make_settings
 from sagellm_benchmark.errors import UsageError
@@ -55,34 +53,13 @@ def run(args: argparse.Namespace) -> int:
     raw = _raw(args)
     chosen = make_settings(_with_environment(raw), host=args.host or os.environ.get("LOCUST_HOST"))
     kind = "closed" if chosen.closed else "replay"
-    argv = ["-f", str(_locustfile(kind)), *_given(raw)]
+    argv = ["-f", str(locustfile_path(kind)), *_given(raw)]
     if args.host:
         argv += ["--host", args.host]
     argv += [] if args.web else ["--headless"]
+    from sagellm_benchmark.load.launch import replay  # imports Locust
+
     return replay([*argv, *args.rest], web=args.web)
-
-
-def replay(argv: list[str], *, web: bool = False) -> int:
-    """Run Locust here with these arguments.
-
-    Args:
-        argv: Arguments after the program's name.
-        web: Its page is wanted, and so its log.
-    """
-    from locust import argument_parser, main
-
-    argument_parser.DEFAULT_CONFIG_FILES = ()
-    sys.argv = ["sagellm-benchmark run", *argv]
-    if not web:
-        # Our plan, progress and table take the place of Locust's log and tables.
-        sys.argv.append("--skip-log-setup")
-        sys.argv.append("--only-summary")
-    main.main()
-    return 0
-
-
-def _locustfile(kind: str) -> Path:
-    return Path(str(files("sagellm_benchmark") / "data" / f"{kind}.py"))
 
 
 def _raw(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What one option of a run is: its name, its text, where it may come from, how its value is read.
 
-A source (command line, environment, file, page) gives text or what it made of it; `Option.value` makes the value, or
-raises a `UsageError` that names the option.
+A source (command line, environment, file, page) gives text or what it made of it; `Option.value`
+makes the value, or raises a `UsageError` that names the option.
 """
 
 from __future__ import annotations

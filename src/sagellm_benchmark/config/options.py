@@ -1,7 +1,8 @@
 """Every option of a run, declared once.
 
-Out comes `OPTIONS`, which the command line, Locust's parser, the environment and the page all read. Locust's own
-options (`--host`, `--run-time`, `--stop-timeout`, …) are reused and never declared again.
+Out comes `OPTIONS`, which the command line, Locust's parser, the environment and the page all
+read. Locust's own options (`--host`, `--run-time`, `--stop-timeout`, …) are reused and never
+declared again.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "--salt",
-        "goes into every prompt's first words: run (a new one each run), none, or TEXT (default run)",
+        "set into every prompt's first words: run (new each run), none, or TEXT (default run)",
         values.text,
         "run",
         metavar="run|none|TEXT",
@@ -225,7 +226,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "--slo",
-        "an objective: ttft_ms<=500 a request (goodput), ttft_ms.p99<=500 or error_rate<=0.01 the run (exit 1); may be repeated",
+        "an objective: ttft_ms<=500 a request (goodput), ttft_ms.p99<=500 or error_rate<=0.01 "
+        "the run (exit 1); may be repeated",
         values.text,
         (),
         metavar="EXPR",
@@ -283,7 +285,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def arguments(option: Option) -> dict[str, Any]:
-    """The keywords of `add_argument` for one option. Values stay text: `Option.value` parses them."""
+    """The keywords of `add_argument` for one option; values stay text for `Option.value`."""
     if option.parse is None:
         return {"action": "store_true", "default": None, "help": option.help}
     action = {"action": "append"} if option.repeat else {}

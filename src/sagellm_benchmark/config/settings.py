@@ -1,7 +1,7 @@
-"""The settings of one run: every option's value, checked against the others, and where each came from.
+"""The settings of one run: every option's value, checked against the others, with its source.
 
-In go the raw values of a source; out comes a frozen `Settings`, or a `UsageError` that names the options and says
-what to write. Nothing downstream reads an option from anywhere else.
+In go the raw values of a source; out comes a frozen `Settings`, or a `UsageError` that names the
+options and says what to write. Nothing downstream reads an option from anywhere else.
 """
 
 from __future__ import annotations

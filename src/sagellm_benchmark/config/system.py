@@ -1,7 +1,7 @@
 """The system under test as its operator declares it: hardware, flags, versions, from a YAML file.
 
-In goes a path; out comes a plain mapping for `run.json`, marked declared. YAML's surprises are off: no tags, no
-aliases, no duplicate keys, and `NO` and `1:30` stay text.
+In goes a path; out comes a plain mapping for `run.json`, marked declared. YAML's surprises are
+off: no tags, no aliases, no duplicate keys, and `NO` and `1:30` stay text.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _loader(yaml: Any) -> Any:
         ("tag:yaml.org,2002:bool", r"true|false", "tf"),
         ("tag:yaml.org,2002:null", r"null|~|", ["n", "~", ""]),
         ("tag:yaml.org,2002:int", r"-?(0|[1-9][0-9]*)", "-0123456789"),
-        ("tag:yaml.org,2002:float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)([eE][-+]?[0-9]+)?", "-0123456789"),
+        ("tag:yaml.org,2002:float", r"-?(0|[1-9]\d*)\.\d+([eE][-+]?\d+)?", "-0123456789"),
     ):
         Loader.add_implicit_resolver(tag, re.compile(rf"^(?:{pattern})$"), list(first))
     return Loader

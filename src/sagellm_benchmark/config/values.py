@@ -1,7 +1,8 @@
 """Turn the text of one option into its value.
 
-Each function takes the text a user wrote, on the command line, in the environment, a file or the page, and returns
-the value or raises ValueError with what was expected. The caller adds the option's name.
+Each function takes the text a user wrote, on the command line, in the environment, a file or the
+page, and returns the value or raises ValueError with what was expected. The caller adds the
+option's name.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def text(value: str) -> str:
 
 
 def name(value: str) -> str:
-    """A name that is safe as a file name: 1 to 64 of A-Z a-z 0-9 . _ -"""
+    """A name that is safe as a file name: 1 to 64 of A-Z a-z 0-9, dot, dash, underscore."""
     if not _NAME.fullmatch(value) or value in (".", ".."):
         raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-'")
     return value

@@ -1,7 +1,8 @@
 """A socket to the target: opened, encrypted where asked, written in parts, read by the receiver.
 
-A connection carries one request at a time. What arrives lies in `reads`, with the stamp of each read in `stamps`,
-until the parser takes it. Opening and writing happen in the request's own greenlet; reading never does.
+A connection carries one request at a time. What arrives lies in `reads`, with the stamp of each
+read in `stamps`, until the parser takes it. Opening and writing happen in the request's own
+greenlet; reading never does.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ class Connection:
     def write(self, data: bytes) -> None:
         """Hand all bytes to the kernel, in as many parts as it takes.
 
-        The caller's greenlet waits while the kernel's buffer is full; the response is read meanwhile.
+        The caller's greenlet waits while the kernel's buffer is full; the response is read
+        meanwhile.
 
         Raises:
             OSError: The connection broke.
@@ -272,8 +274,8 @@ def _words(error: OSError) -> str:
 class Pool:
     """Connections that carry nothing now, the latest first.
 
-    The real gateway closes an idle connection after 5 s, so one is dropped after 4: a POST must not meet a socket
-    that is closing, since it is never sent twice.
+    The real gateway closes an idle connection after 5 s, so one is dropped after 4: a POST must not
+    meet a socket that is closing, since it is never sent twice.
     """
 
     IDLE_NS = 4 * NS_PER_S

@@ -1,7 +1,8 @@
 """The life of a run in Locust's hands: checked, started, ended, accounted for, told.
 
-Locust's events come in, once each from `plugin`; out go a started `Run` and, whatever ended it, its summary and the
-exit code. `test_stopping` is the barrier: nothing is written before every request on the wire has its record.
+Locust's events come in, once each from `plugin`; out go a started `Run` and, whatever ended it, its
+summary and the exit code. `test_stopping` is the barrier: nothing is written before every request
+on the wire has its record.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What part a Locust user class plays, and the dispatcher that leaves ours alone.
 
-A replay's users are started by the run, so Locust's dispatcher is told of none; everybody else keeps Locust's own.
+A replay's users are started by the run, so Locust's dispatcher is told of none; everybody else
+keeps Locust's own.
 """
 
 from __future__ import annotations

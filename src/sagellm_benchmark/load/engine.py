@@ -1,7 +1,7 @@
 """Perform requests: the one place where a job becomes an outcome.
 
-In goes a `Job` on the caller's greenlet; out comes its `Outcome`, always, whatever the server, the network or a kill
-does. The engine owns the sockets, the pool and the parser of this process.
+In goes a `Job` on the caller's greenlet; out comes its `Outcome`, always, whatever the server, the
+network or a kill does. The engine owns the sockets, the pool and the parser of this process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import gevent
 from gevent.hub import GreenletExit
 
 from sagellm_benchmark.clock import NS_PER_S, now
-from sagellm_benchmark.load.connection import Connection, ConnectFailed, Pool, open_connection
+from sagellm_benchmark.load.connection import ConnectFailed, Connection, Pool, open_connection
 from sagellm_benchmark.load.exchange import Deadlines, Exchange
 from sagellm_benchmark.load.parser import Parser
 from sagellm_benchmark.load.receiver import Receiver

@@ -1,7 +1,7 @@
 """One request on one connection: what is still expected, until when, and who waits for it.
 
-In go the connection's reads, through the parser; out comes a finished `Reply` and a woken greenlet. Every way in
-which a request can end passes `_end`, once.
+In go the connection's reads, through the parser; out comes a finished `Reply` and a woken greenlet.
+Every way in which a request can end passes `_end`, once.
 """
 
 from __future__ import annotations

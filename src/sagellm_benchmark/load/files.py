@@ -1,7 +1,7 @@
 """Locust's own result files, written once more from the final numbers.
 
-Locust rewrites its CSV files every second and not at the end, and its HTML report not at all on SIGTERM. What is put
-right here is only when they are written; their content stays Locust's.
+Locust rewrites its CSV files every second and not at the end, and its HTML report not at all on
+SIGTERM. What is put right here is only when they are written; their content stays Locust's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from locust.stats import StatsCSVFileWriter
 class FinalCSVFileWriter(StatsCSVFileWriter):
     """Locust's CSV writer that ends with the final numbers.
 
-    They are taken down when Locust begins to leave: `--json-file` empties the statistics before the files are closed.
+    They are taken down when Locust begins to leave: `--json-file` empties the statistics before the
+    files are closed.
     """
 
     def __init__(self, environment: Environment, *args: Any, **options: Any) -> None:

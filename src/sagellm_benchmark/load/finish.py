@@ -1,7 +1,7 @@
 """The end of a run: the books closed, the summary made and written, the exit code found.
 
-In go the run, its columns and its manifest; out come the files and what to print. A disk that takes no summary does
-not take the summary from the terminal.
+In go the run, its columns and its manifest; out come the files and what to print. A disk that takes
+no summary does not take the summary from the terminal.
 """
 
 from __future__ import annotations

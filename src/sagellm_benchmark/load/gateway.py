@@ -1,7 +1,8 @@
 """A Locust user for other people's tasks: every call is streamed, stamped, recorded and counted.
 
-In go messages; out comes the reply's text, with the same record as a replayed row. `out.fail("why")` turns a reply
-that came well into a failed one, in the record and in Locust's tables alike.
+In go messages; out comes the reply's text, with the same record as a replayed row.
+`out.fail("why")` turns a reply that came well into a failed one, in the record and in Locust's
+tables alike.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class Gateway:
             max_tokens: The most tokens to make.
             model: Instead of `--model`.
             extra_body: Merged into the body.
-            stop_when: Called with the text so far; True ends the call, `cancelled`, as a user would.
+            stop_when: Called with the text so far; True ends the call, `cancelled`, as a user
+                would.
 
         Yields:
             The answer, once it has ended. The request is counted when the block is left, failed if

@@ -1,7 +1,7 @@
 """What the load cost the process that made it: the loop's stalls, its CPU, the lag of its reads.
 
-In go a timer's own lateness and the samples of the engine; out comes the `generator` block of the summary. A run that
-the generator itself spoiled must say so, and says it from here.
+In go a timer's own lateness and the samples of the engine; out comes the `generator` block of the
+summary. A run that the generator itself spoiled must say so, and says it from here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a person sees while the run is on, twice a second, and the segment flushed once.
 
-In go the run's counters and its records; out goes a snapshot to the progress line. Nothing here is kept for the
-summary.
+In go the run's counters and its records; out goes a snapshot to the progress line. Nothing here is
+kept for the summary.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who sends what when: the open loop keeps the trace's times, the closed loop its users busy.
 
-In go the plan's requests, in due order; out goes a `Job` to a light user, at its due time or when a user is free.
-Jobs are made ahead of time, so that nothing is computed between due and sent.
+In go the plan's requests, in due order; out goes a `Job` to a light user, at its due time or when a
+user is free. Jobs are made ahead of time, so that nothing is computed between due and sent.
 """
 
 from __future__ import annotations

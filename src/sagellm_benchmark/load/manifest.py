@@ -1,6 +1,7 @@
 """`run.json`: what was run, with what, against what, so that a result can be judged and repeated.
 
-Written before the first request, and once more at the end. It holds every setting with its source, and no secret.
+Written before the first request, and once more at the end. It holds every setting with its source,
+and no secret.
 """
 
 from __future__ import annotations

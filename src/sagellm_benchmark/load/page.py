@@ -1,7 +1,7 @@
 """What Locust's page may not do: set what its form does not show, or start a run on top of another.
 
-In go the page's requests, before Locust sees them: Locust would take any option, from any origin. A refused one is
-answered in words, as Locust answers, and changes nothing.
+In go the page's requests, before Locust sees them: Locust would take any option, from any origin. A
+refused one is answered in words, as Locust answers, and changes nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Parse what the receiver has read, in slices so short that reading never waits long.
 
-In go connections with unparsed reads: at once where an end may have come, else at the tick. A slice runs at most
-2 ms, then the loop reads sockets again. The tick also ends what is overdue, from the parsed state.
+In go connections with unparsed reads: at once where an end may have come, else at the tick. A slice
+runs at most 2 ms, then the loop reads sockets again. The tick also ends what is overdue, from the
+parsed state.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class Parser:
     """The one that feeds replies.
 
     Args:
-        idle_spoke: Called with a connection that said something, or ended, while it carried nothing.
-        tick: Called once a tick with the time, for what else is to be looked after.
+        idle_spoke: Called with a connection that said something, or ended, while it carried
+        nothing. tick: Called once a tick with the time, for what else is to be looked after.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Ask the target a few questions before any load, so that a run that cannot work never starts.
 
-In go a target, headers and a model; out comes what kind of server it is. Everything found wrong is one line and
-exit code 2. These requests are no part of the run: no record, no count.
+In go a target, headers and a model; out comes what kind of server it is. Everything found wrong is
+one line and exit code 2. These requests are no part of the run: no record, no count.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def ask(target: Target, settings: Settings) -> Server:
 
 
 def _engines(target: Target, headers: dict[str, str]) -> list[dict[str, Any]] | None:
-    """The engines behind a sageLLM gateway; None where it is none, or runs without control plane."""
+    """The engines behind a sageLLM gateway; None where it is none, or has no control plane."""
     status, body = _get(target, "/v1/management/engines", headers)
     if status != 200 or b'"engines"' not in body:
         return None

@@ -1,7 +1,7 @@
 """Turn a row into the bytes of a request, once, before it is due.
 
-In go the run's settings and a `Row`; out comes a frozen `Job` with its payload. Nothing is computed between the due
-time and the first byte sent.
+In go the run's settings and a `Row`; out comes a frozen `Job` with its payload. Nothing is computed
+between the due time and the first byte sent.
 """
 
 from __future__ import annotations
@@ -166,7 +166,12 @@ class Requests:
         payload = request_bytes(
             self._target.prefix + ask.endpoint.path,
             self._target.netloc,
-            {**self._headers, **(headers or {}), "X-Request-ID": request_id, "X-Trace-ID": request_id},
+            {
+                **self._headers,
+                **(headers or {}),
+                "X-Request-ID": request_id,
+                "X-Trace-ID": request_id,
+            },
             request_body(ask),
         )
         return Job(payload, ask, asked, request_id, name, row, keep_text)

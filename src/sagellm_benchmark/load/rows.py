@@ -1,7 +1,8 @@
 """TTFT, ITL and TPOT as rows of their own in Locust's statistics.
 
-In go records; out come entries that Locust's page, console, CSV, JSON and report show and that are no part of
-Aggregated: they are figures of requests, not requests. They serve the live view, to three significant digits.
+In go records; out come entries that Locust's page, console, CSV, JSON and report show and that are
+no part of Aggregated: they are figures of requests, not requests. They serve the live view, to
+three significant digits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def three_digits(milliseconds: float) -> float:
 
 
 def use_three_digits() -> None:
-    """Let Locust's statistics keep three significant digits; the function is made to be replaced."""
+    """Let Locust's statistics keep three significant digits; its function is made to be set."""
     locust.stats.bucket_response_time = three_digits
 
 
@@ -50,8 +51,10 @@ class Rows:
             self._log(name, "TPOT", (metrics["tbt_ms"],))
 
     def _log(self, name: str, kind: str, values_ms: Sequence[float]) -> None:
-        """What `StatsEntry.log` does, for many values at once: a call a token would cost more
-        than reading the token."""
+        """Do what `StatsEntry.log` does, for many values at once.
+
+        A call a token would cost more than reading the token.
+        """
         entry: StatsEntry = self._stats.get(name, kind)
         count = len(values_ms)
         seconds = int(time.time())

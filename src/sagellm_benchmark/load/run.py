@@ -1,7 +1,8 @@
 """One measurement from its first request to its last record.
 
-In go settings, a plan and a target; requests pass through `perform` and come out of Locust's request event as
-records. What always holds: a request counted as planned gets exactly one record, whatever ends it.
+In go settings, a plan and a target; requests pass through `perform` and come out of Locust's
+request event as records. What always holds: a request counted as planned gets exactly one record,
+whatever ends it.
 """
 
 from __future__ import annotations

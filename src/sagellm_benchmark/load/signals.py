@@ -1,7 +1,7 @@
 """SIGINT and SIGTERM: the first ends the run in good order, the second at once.
 
-Locust installs a SIGTERM handler of its own after ours, and both run: ours notes the signal, so that the run counts as
-interrupted, Locust's shuts down through `quitting`, where the barrier waits.
+Locust installs a SIGTERM handler of its own after ours, and both run: ours notes the signal, so
+that the run counts as interrupted, Locust's shuts down through `quitting`, where the barrier waits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Where each option's value came from: command line, environment or file.
 
-In goes Locust's parser after it has parsed; out comes a word an option. What is missing is a default.
+In goes Locust's parser after it has parsed; out comes a word an option. What is missing is a
+default.
 """
 
 from __future__ import annotations

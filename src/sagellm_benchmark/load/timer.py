@@ -1,7 +1,8 @@
 """Sleep until an absolute instant, to about a tenth of a millisecond.
 
-`gevent.sleep` rounds up to the event loop's millisecond and drifts when it is chained; a due time must do
-neither. On Linux a timerfd is watched by the loop; elsewhere the loop's own timer serves, coarser.
+`gevent.sleep` rounds up to the event loop's millisecond and drifts when it is chained; a due time
+must do neither. On Linux a timerfd is watched by the loop; elsewhere the loop's own timer serves,
+coarser.
 """
 
 from __future__ import annotations
