@@ -21,7 +21,7 @@ from sagellm_benchmark.load import plugin
 from sagellm_benchmark.load.dispatch import Role
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.wire.outcome import Outcome
-from sagellm_benchmark.wire.states import Status
+from sagellm_benchmark.wire.states import CODES, Status
 
 FAILED_BY_TASK = "validation"
 
@@ -119,6 +119,7 @@ def _judged(answer: Answer) -> Outcome:
     if answer.failure is not None and outcome.status is Status.OK:
         outcome.status = Status.MALFORMED
         outcome.reason = FAILED_BY_TASK
+        outcome.code = CODES[Status.MALFORMED]
         outcome.message = answer.failure[:300]
     return outcome
 
