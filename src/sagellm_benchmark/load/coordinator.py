@@ -82,7 +82,7 @@ class Coordinator:
         self._finished = Event()
         self._finished.set()
         self._starts = 0
-        self._broken = False
+        self._broken: str | None = None
         self._driver: gevent.Greenlet | None = None
         self._finishing: gevent.Greenlet | None = None
         self._signals = Signals(self)
@@ -140,19 +140,20 @@ class Coordinator:
         self._spawn(self._begin, prepared, identity).join()
 
     def _begin(self, prepared: Prepared, identity: Identity) -> None:
-        self._columns = Columns()
-        self.run = run = Run(
+        columns = Columns()
+        run = Run(
             self.environment,
             prepared.settings,
             identity,
             prepared.target,
             prepared.plan,
-            (self._columns.add,),
+            (columns.add,),
         )
-        self._finished.clear()
         self._manifest = Manifest(run, prepared.server)
         self._manifest.write()
         identities.point_latest(identity)
+        self.run, self._columns = run, columns
+        self._finished.clear()
         self._live = Live(run)
         self._driver = self._spawn(self._drive, run)
 
@@ -165,7 +166,7 @@ class Coordinator:
 
     def _broke(self, greenlet: gevent.Greenlet) -> None:
         log.critical("the run broke: %r", greenlet.exception)
-        self._broken = True
+        self._broken = f"an error of ours: {greenlet.exception!r}"
         self.environment.process_exit_code = EXIT_UNUSABLE
         if greenlet is self._finishing:
             self._finished.set()
@@ -295,8 +296,9 @@ class Coordinator:
     def _finish(self, run: Run) -> None:
         run.stopping = True
         self._live.close()
-        result = finish(run, self._columns, self._manifest, interrupted=self._signals.received)
-        self.environment.process_exit_code = EXIT_UNUSABLE if self._broken else result.exit_code
+        interrupted = self._broken or self._signals.received
+        result = finish(run, self._columns, self._manifest, interrupted=interrupted)
+        self.environment.process_exit_code = result.exit_code
         print(result.text, file=sys.stdout, flush=True)
         run.engine.close()
         self.run, self._loop = None, None

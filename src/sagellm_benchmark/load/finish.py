@@ -47,7 +47,7 @@ def finish(run: Run, columns: Columns, manifest: Manifest, *, interrupted: str |
         run: The run; nothing of it is on the wire any more.
         columns: What its records add up to.
         manifest: Its `run.json`.
-        interrupted: The signal that ended it, by name.
+        interrupted: What ended it early: a signal, by name, or an error of ours.
     """
     run.health.stop()
     run.recorder.close()

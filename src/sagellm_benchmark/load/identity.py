@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -9,6 +10,11 @@ from pathlib import Path
 
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+ROOM = 64 * 1024
+"""Bytes that a run needs at least, for `run.json` and `summary.json`."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ def claim(settings: Settings, *, again: bool = False) -> Identity:
         run_id = stem if number == 1 else f"{stem}-{number}"
         try:
             (out / run_id).mkdir(parents=True)
+            _try_room(out / run_id)
         except FileExistsError:
             if given and not again:
                 raise UsageError(
@@ -57,6 +64,18 @@ def claim(settings: Settings, *, again: bool = False) -> Identity:
     return Identity(run_id, out / run_id, _salt(settings.salt, run_id))
 
 
+def _try_room(directory: Path) -> None:
+    """Find out now that the disk is full, and not when the load is done."""
+    probe = directory / ".probe"
+    try:
+        probe.write_bytes(bytes(ROOM))
+    except OSError:
+        probe.unlink(missing_ok=True)
+        directory.rmdir()
+        raise
+    probe.unlink()
+
+
 def _salt(option: str, run_id: str) -> str:
     return {"run": run_id, "none": ""}.get(option, option)
 
@@ -67,6 +86,9 @@ def point_latest(identity: Identity) -> None:
     if link.exists() and not link.is_symlink():
         return  # somebody's own file or directory of that name stays theirs
     fresh = identity.directory.parent / f".latest-{os.getpid()}"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(identity.run_id)
-    fresh.replace(link)
+    try:
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(identity.run_id)
+        fresh.replace(link)
+    except OSError as error:  # not every file system has links, and nobody's figures need this one
+        log.warning("%s cannot be made: %s", link, error.strerror)

@@ -51,6 +51,8 @@ class Signals:
 
     def _terminate(self) -> None:
         self._note("SIGTERM")
+        if self._coordinator.environment.shape_class is not None:
+            self._coordinator.quit()  # Locust takes SIGTERM only after the shape has ended
 
     def _note(self, name: str) -> bool:
         """Count the signal.
