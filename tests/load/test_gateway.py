@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 
 import pytest
 from tests.load.processes import FILES, books_agree, load, to
@@ -141,3 +142,25 @@ def test_calls_on_the_wire_at_the_end(slow, tmp_path):
         counts, table = process.run.summary["counts"], rows(process)
         calls = [figures for (kind, _), figures in table.items() if kind == "LLM"]
         assert sum(requests for requests, _ in calls) == counts["planned"]
+
+
+SHAPE = """
+
+from locust import LoadTestShape
+
+
+class Steady(LoadTestShape):
+    def tick(self):
+        return (3, 100)
+"""
+
+
+def test_a_signal_under_a_shape(fast, tmp_path):
+    """Own tasks may follow a LoadTestShape; SIGTERM ends them in good order all the same."""
+    options = ("--headless", *FILES, *to(fast, "shaped"))
+    with load(tmp_path, *options, file=TASKS + SHAPE) as shaped:
+        shaped.running(10)
+        shaped.interrupt(signal.SIGTERM)
+        assert shaped.ended() == 3
+        books_agree(shaped.run, fast)
+        assert shaped.run.summary["verdict"]["reasons"][0] == "interrupted by SIGTERM"
