@@ -1,0 +1,118 @@
+"""The files of a run: where they are, where each setting came from, and that no secret is in them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.load.processes import FILES, Load, Results, came_out, load, made, to
+
+CANARIES = {
+    "CANARY_KEY": "sk-canary-4f9d1c2e7a",
+    "header": "canary-header-8b3e",
+    "session": "canary-session-11aa",
+}
+
+
+@pytest.fixture(scope="module")
+def told(fast, tmp_path_factory):
+    """A run that got its settings from everywhere, with secrets among them."""
+    folder = tmp_path_factory.mktemp("told")
+    (folder / "locust.conf").write_text("seed = 7\nstop-timeout = 9\n")
+    (folder / "system.yaml").write_text("gpu: none\nboard: 'made up'\n")
+    options = (
+        *("--headless", *FILES, *made(requests=10, rate=50), *to(fast, "told")),
+        *("--config", folder / "locust.conf", "--system", folder / "system.yaml"),
+        *("--api-key-env", "CANARY_KEY", "--header", f"X-Token={CANARIES['header']}"),
+        *("--header", f"Cookie=id={CANARIES['session']}", "--keep-content", "all"),
+        *("--slo", "ttft_ms.p99<=10000", "--loglevel", "DEBUG"),
+    )
+    env = {
+        "CANARY_KEY": CANARIES["CANARY_KEY"],
+        "SAGELLM_BENCHMARK_TEMPERATURE": "0.5",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    with load(folder / "load", *options, env=env) as process:
+        process.ended()
+        yield process
+
+
+def test_every_setting_has_its_source(told):
+    """run.json holds every value in force, with the place that it came from."""
+    settings = told.run.manifest["settings"]
+    assert settings["input_tokens"] == {"value": 8, "source": "cli"}
+    assert settings["temperature"] == {"value": 0.5, "source": "env"}
+    assert settings["seed"] == {"value": 7, "source": "file"}
+    assert settings["stop_timeout"] == {"value": 9, "source": "file"}
+    assert settings["idle_timeout"] == {"value": 60.0, "source": "default"}
+    assert settings["header"]["value"] == ["X-Token=***", "Cookie=***"]
+    assert settings["api_key_env"] == {"value": "CANARY_KEY", "source": "cli"}
+    assert all(set(setting) == {"value", "source"} for setting in settings.values())
+
+
+def test_what_was_run_is_written_down(told, fast):
+    """run.json tells versions, the target, the declared system, proxies ignored, and the end."""
+    manifest = told.run.manifest
+    assert manifest["run_id"] == "told"
+    assert manifest["target"]["url"] == fast.url
+    assert manifest["target"]["dialect"] == "sagellm"
+    assert manifest["target"]["models"] == ["sim-llm"]
+    assert manifest["target"]["proxies_ignored"] == ["http_proxy"]
+    assert manifest["system_declared"] == {"gpu": "none", "board": "made up"}
+    assert manifest["trace"]["rows"] == 10
+    assert len(manifest["schedule_digest"]) == 64
+    assert manifest["exit_code"] == told.process.returncode
+    assert manifest["verdict"] == told.run.summary["verdict"]["state"]
+
+
+def test_no_secret_is_in_any_file(told):
+    """Keys and header values stand in no file of the run, none of Locust's, and no output."""
+    assert told.run.states == {"ok": 10}
+    looked_at = [path for path in told.folder.rglob("*") if path.is_file()]
+    assert {path.name for path in looked_at} >= {"run.json", "summary.json", "stderr", "h.html"}
+    for path in looked_at:
+        content = path.read_bytes()
+        for canary in CANARIES.values():
+            assert canary.encode() not in content, path
+
+
+def test_a_name_is_given_once(fast, tmp_path):
+    """A `--run-id` that exists already is refused with exit code 2, and the run stays as it was."""
+    taken = tmp_path / "runs" / "mine"
+    taken.mkdir(parents=True)
+    (taken / "summary.json").write_text("{}")
+    options = ("--headless", *made(requests=5, rate=50), *to(fast, "mine"))
+    with load(tmp_path, *options) as again:
+        assert again.ended() == 2
+        assert "error: --run-id mine: runs/mine exists already; choose another name" in again.err
+        assert [path.name for path in taken.iterdir()] == ["summary.json"]
+        assert fast.posts("mine") == []
+
+
+def test_two_runs_at_once_in_one_place(fast, tmp_path):
+    """Runs that share `--out` and begin together get a directory each; latest names one of them."""
+    out = tmp_path / "runs"
+    options = ("--headless", *made(requests=10, rate=20), *to(fast), "--out", out)
+    both = [Load(tmp_path / name, *options) for name in "ab"]
+    try:
+        for each in both:
+            assert each.ended() in (0, 3)
+            assert "Traceback" not in each.err
+        directories = [path for path in out.iterdir() if not path.is_symlink()]
+        assert len(directories) == 2
+        for directory in directories:
+            assert Results(directory).states == {"ok": 10}
+        assert (out / "latest").resolve() in directories
+        assert json.loads((out / "latest" / "run.json").read_text())["run_id"]
+    finally:
+        for each in both:
+            each.close()
+
+
+def test_latest_is_the_newest(fast, tmp_path):
+    """`runs/latest` names the run that began last, and never takes the place of a user's own."""
+    for name in ("first", "second"):
+        options = ("--headless", *made(requests=3, rate=50), *to(fast, name))
+        with load(tmp_path, *options) as run:
+            run.ended()
+        assert (tmp_path / "runs" / "latest").resolve().name == name
