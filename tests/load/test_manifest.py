@@ -1,14 +1,16 @@
-"""The files of a run: where they are, where each setting came from, and that no secret is in them."""
+"""The files of a run: where they are, where each setting came from; no secret is in them."""
 
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from tests.load.processes import FILES, Load, Results, came_out, load, made, to
 
 CANARIES = {
-    "CANARY_KEY": "sk-canary-4f9d1c2e7a",
+    "CANARY_KEY": "canary4f9d1c2e7a",
     "header": "canary-header-8b3e",
     "session": "canary-session-11aa",
 }
@@ -65,15 +67,75 @@ def test_what_was_run_is_written_down(told, fast):
     assert manifest["verdict"] == told.run.summary["verdict"]["state"]
 
 
+def holds_no_secret(process):
+    """Look through everything that a process wrote."""
+    for path in process.folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [canary for canary in CANARIES.values() if canary.encode() in content], path
+
+
 def test_no_secret_is_in_any_file(told):
     """Keys and header values stand in no file of the run, none of Locust's, and no output."""
     assert told.run.states == {"ok": 10}
-    looked_at = [path for path in told.folder.rglob("*") if path.is_file()]
-    assert {path.name for path in looked_at} >= {"run.json", "summary.json", "stderr", "h.html"}
-    for path in looked_at:
-        content = path.read_bytes()
-        for canary in CANARIES.values():
-            assert canary.encode() not in content, path
+    names = {path.name for path in told.folder.rglob("*")}
+    assert names >= {"run.json", "summary.json", "local.jsonl", "stdout", "stderr", "h.html"}
+    holds_no_secret(told)
+
+
+class Gossip(BaseHTTPRequestHandler):
+    """Refuses everybody, and tells everything that it heard."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        """Refuse."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = f"401: I was told {dict(self.headers)}".encode()
+        self.send_response(401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def gossip():
+    """The URL of such a server."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Gossip)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_server_that_repeats_secrets(gossip, tmp_path):
+    """What a server says of our key and headers is masked, in the preflight and in records."""
+    options = (
+        *("--headless", *FILES, *made(requests=10, rate=50), "--host", gossip, "--model", "m"),
+        *("--api-key-env", "CANARY_KEY", "--header", f"X-Token={CANARIES['header']}"),
+    )
+    env = {"CANARY_KEY": CANARIES["CANARY_KEY"]}
+    asking = Load(tmp_path / "asking", *options, env=env)
+    sending = Load(tmp_path / "sending", *options, "--no-preflight", env=env)
+    try:
+        assert asking.ended() == 2
+        assert "refuses us with HTTP 401" in asking.err
+        came_out(sending, 1)
+        assert sending.run.states == {"http_error": 10}
+        assert all("I was told" in record.error.message for record in sending.run.records)
+        holds_no_secret(asking)
+        holds_no_secret(sending)
+    finally:
+        asking.close()
+        sending.close()
 
 
 def test_a_name_is_given_once(fast, tmp_path):

@@ -41,18 +41,20 @@ def ask(target: Target, settings: Settings) -> Server:
         UsageError: It does not.
     """
     headers = dict(settings.header)
+    secrets = [*headers.values()]
     if settings.api_key:
         headers["Authorization"] = f"Bearer {settings.api_key}"
+        secrets.append(settings.api_key)
     status, body = _get(target, "/v1/models", headers)
     if status in (401, 403):
         raise UsageError(
             f"--host {target.url}: refuses us with HTTP {status}: name the variable that holds "
-            f"the key with --api-key-env VAR ({snippet(body, 120)})"
+            f"the key with --api-key-env VAR ({snippet(body, 120, secrets)})"
         )
     if status >= 500:
         raise UsageError(
             f"--host {target.url}: answers GET /v1/models with HTTP {status}: "
-            f"{snippet(body, 120)} (--no-preflight sends the load all the same)"
+            f"{snippet(body, 120, secrets)} (--no-preflight sends the load all the same)"
         )
     listed = _entries(body, "data")
     models = tuple(str(entry["id"]) for entry in listed if "id" in entry)
