@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 
 import pytest
@@ -150,6 +151,22 @@ def test_a_second_ctrl_c_leaves_at_once(slow, tmp_path, terminal):
         wait_for(lambda: "leaving at once" in terminal.text)
     assert terminal.settings() == before
     assert "Traceback" not in terminal.text
+
+
+def test_ctrl_c_before_any_load(tmp_path):
+    """Ctrl-C while the target is being asked leaves with 2: no load was sent, and no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        host = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        options = ("--headless", *made(requests=10, rate=10), "--host", host, "--model", "m")
+        with load(tmp_path, *options) as waiting:
+            mute.settimeout(20)
+            asked, _ = mute.accept()
+            waiting.interrupt()
+            assert waiting.ended(5) == 2
+            assert "error: interrupted before any load was sent" in waiting.err
+            assert "Traceback" not in waiting.err
+            assert waiting.runs == []
+            asked.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -144,6 +144,38 @@ def test_calls_on_the_wire_at_the_end(slow, tmp_path):
         assert sum(requests for requests, _ in calls) == counts["planned"]
 
 
+LATE = """
+from contextlib import suppress
+
+import gevent
+from gevent.hub import GreenletExit
+from locust import task
+
+from sagellm_benchmark.load.gateway import GatewayUser
+
+
+class Late(GatewayUser):
+    @task
+    def ask(self):
+        with self.gateway.chat([{"role": "user", "content": "first"}], max_tokens=5):
+            pass
+        self._state = "waiting"
+        with suppress(GreenletExit):  # as if the wait were over just before the kill lands
+            gevent.sleep(60)
+        with self.gateway.chat([{"role": "user", "content": "second"}], max_tokens=5):
+            pass
+"""
+
+
+def test_a_wait_that_ends_with_the_run(fast, tmp_path):
+    """A user that is stopped while it waits begins no call that the stop would cut off."""
+    options = ("--headless", *FILES, "-u", 3, "-r", 100, "-t", "1s", *to(fast, "late"))
+    with load(tmp_path, *options, file=LATE) as process:
+        process.ended()
+        books_agree(process.run, fast)
+        assert process.run.states == {"ok": 3}
+
+
 SHAPE = """
 
 from locust import LoadTestShape

@@ -50,6 +50,8 @@ def begin(environment: Environment, **_: Any) -> None:
         coordinator.initialise()
     except UsageError as error:
         refuse(error)
+    except KeyboardInterrupt:
+        refuse(UsageError("interrupted before any load was sent"))
     _coordinators[environment] = coordinator
 
 
