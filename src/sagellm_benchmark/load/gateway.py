@@ -16,6 +16,7 @@ from gevent.hub import GreenletExit
 from locust import User
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_WAITING
 
 from sagellm_benchmark.load import plugin
 from sagellm_benchmark.load.dispatch import Role
@@ -58,10 +59,14 @@ class Gateway:
 
     Args:
         run: The run that counts them.
+
+    Attributes:
+        closed: No call begins any more.
     """
 
     def __init__(self, run: Callable[[], Run]) -> None:
         self._run = run
+        self.closed = False
 
     @contextmanager
     def chat(
@@ -91,6 +96,8 @@ class Gateway:
             The answer, once it has ended. The request is counted when the block is left, failed if
             the task called `fail`.
         """
+        if self.closed:
+            raise StopUser
         run = self._run()
         seq = run.sequence()
         job = run.requests.of_task(
@@ -133,3 +140,9 @@ class GatewayUser(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.gateway = Gateway(lambda: plugin.current_run(environment))
+
+    def stop(self, force: bool = False) -> bool:
+        """As Locust does, which kills a user that waits and lets one at work finish its task."""
+        # The wait may be over before the kill lands: a call begun in between would be cut off.
+        self.gateway.closed = self._state == LOCUST_STATE_WAITING
+        return super().stop(force)
