@@ -12,7 +12,8 @@ import locust  # noqa: F401
 
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]
 
-from tests.load.processes import target
+pytest.register_assert_rewrite("tests.load.processes")
+from tests.load.processes import target  # noqa: E402
 
 
 @pytest.fixture(scope="session")

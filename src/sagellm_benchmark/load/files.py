@@ -6,12 +6,10 @@ SIGTERM. What is put right here is only when they are written; their content sta
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+import gevent
 import locust.stats
 from locust.env import Environment
 from locust.html import get_html_report, process_html_filename
@@ -21,35 +19,32 @@ from locust.stats import StatsCSVFileWriter
 class FinalCSVFileWriter(StatsCSVFileWriter):
     """Locust's CSV writer that ends with the final numbers.
 
-    They are taken down when Locust begins to leave: `--json-file` empties the statistics before the
-    files are closed.
+    They are written when Locust begins to leave, and are the last: `--json-file` then empties the
+    statistics, and what rewrites the files every second would write zeros.
     """
 
     def __init__(self, environment: Environment, *args: Any, **options: Any) -> None:
         super().__init__(environment, *args, **options)
-        self._final: list[tuple[TextIO, str]] = []
-        environment.events.quitting.add_listener(self._take_down)
+        self._rewriting: gevent.Greenlet | None = None
+        environment.events.quitting.add_listener(self._finish)
 
-    def _take_down(self, **_: Any) -> None:
-        self._final = [
-            (self.requests_csv_filehandle, _table(self.requests_csv)),
-            (self.failures_csv_filehandle, _table(self.failures_csv)),
-            (self.exceptions_csv_filehandle, _table(self.exceptions_csv)),
-        ]
+    def stats_writer(self) -> None:
+        """Rewrite the files every second; Locust runs this in a greenlet of its own."""
+        self._rewriting = gevent.getcurrent()
+        super().stats_writer()
 
-    def close_files(self) -> None:
-        """Write each table anew and close the files."""
-        for handle, table in self._final:
+    def _finish(self, **_: Any) -> None:
+        if self._rewriting is not None:
+            self._rewriting.kill()
+        for handle, writer, write in (
+            (self.requests_csv_filehandle, self.requests_csv_writer, self.requests_csv),
+            (self.failures_csv_filehandle, self.failures_csv_writer, self.failures_csv),
+            (self.exceptions_csv_filehandle, self.exceptions_csv_writer, self.exceptions_csv),
+        ):
             handle.seek(0)
             handle.truncate()
-            handle.write(table)
-        super().close_files()
-
-
-def _table(write: Callable[[Any], None]) -> str:
-    text = io.StringIO(newline="")
-    write(csv.writer(text))
-    return text.getvalue()
+            write(writer)
+            handle.flush()
 
 
 def keep_final_csv() -> None:

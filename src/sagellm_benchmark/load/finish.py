@@ -68,7 +68,7 @@ def finish(run: Run, columns: Columns, manifest: Manifest, *, interrupted: str |
 
 def _text(run: Run, summary: dict[str, Any]) -> str:
     terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else PLAIN_WIDTH
+    width = (shutil.get_terminal_size().columns or PLAIN_WIDTH) if terminal else PLAIN_WIDTH
     color = terminal and "NO_COLOR" not in os.environ
     directory = str(run.identity.directory)
     return summary_text(summary, width=width, color=color, run_dir=directory)

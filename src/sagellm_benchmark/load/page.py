@@ -30,8 +30,6 @@ def guard(environment: Environment, host: str | None, busy: Callable[[], str | N
 
     @environment.web_ui.app.before_request
     def refuse() -> Response | None:
-        if request.method != "POST":
-            return None
         origin = request.headers.get("Origin")
         if origin and urlsplit(origin).netloc != request.host:
             return _no(environment, f"refused: this page is at {request.host}, not at {origin}")
