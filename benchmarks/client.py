@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from server import MODEL, gateway, processors
 
-STREAMS, RATE, TOKENS = 500, 50, 250
+STREAMS, RATE, TOKENS = 500, 50, 500
 
 
 def ours(url: str, out: Path, *options: str) -> tuple[dict[str, Any], float, float]:
