@@ -21,13 +21,13 @@ from tests.load.processes import (
     wait_for,
 )
 
-LONG = made(requests=400, rate=40)
-"""Ten seconds of requests: every one of these runs is ended before."""
+LONG = made(requests=4000, rate=40)
+"""A hundred seconds of requests: every one of these runs is ended before."""
 
 
 @pytest.fixture(scope="module")
 def loads(fast, slow, tmp_path_factory):
-    """Runs that end in all the ways that need nobody's hand, at once."""
+    """Runs that end in different ways, at once."""
     folder = tmp_path_factory.mktemp("endings")
     headless = ("--headless", *FILES)
     started = {
@@ -41,6 +41,8 @@ def loads(fast, slow, tmp_path_factory):
             *(folder / "soon", *headless, *made(requests=400, rate=40, output_tokens=50)),
             *(*to(slow, "soon"), "-t", "1s", "--stop-timeout", 1),
         ),
+        "SIGINT": Load(folder / "SIGINT", *headless, *LONG, *to(slow, "SIGINT")),
+        "SIGTERM": Load(folder / "SIGTERM", *headless, *LONG, *to(slow, "SIGTERM")),
     }
     yield started
     for each in started.values():
@@ -65,7 +67,7 @@ def test_the_run_time_ends_it(loads, slow):
     locust_agrees(timed, timed.run)
     trace = timed.run.summary["trace"]
     assert set(timed.run.states) == {"ok"}
-    assert trace["unreached"] == 400 - trace["released"] > 300
+    assert trace["unreached"] == 4000 - trace["released"] > 3800
 
 
 @pytest.mark.parametrize(("name", "within_s"), [("at-once", 2.5), ("soon", 3.5)])
@@ -81,18 +83,18 @@ def test_what_flies_at_the_end_is_cancelled(loads, slow, name, within_s):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_in_good_order(slow, tmp_path, how):
+def test_a_signal_ends_it_in_good_order(loads, slow, how):
     """Ctrl-C, to the whole group, and SIGTERM let what flies finish, and leave with 3."""
-    with load(tmp_path, "--headless", *FILES, *LONG, *to(slow, how.name)) as ended:
-        ended.running()
-        ended.interrupt(how)
-        came_out(ended, 3)
-        books_agree(ended.run, slow)
-        locust_agrees(ended, ended.run)
-        assert ended.run.summary["verdict"]["reasons"][0] == f"interrupted by {how.name}"
-        assert ended.run.summary["trace"]["unreached"] > 0
-        assert set(ended.run.states) == {"ok"}
-        assert f"{how.name}: no more requests" in ended.err
+    ended = loads[how.name]
+    ended.running()
+    ended.interrupt(how)
+    came_out(ended, 3)
+    books_agree(ended.run, slow)
+    locust_agrees(ended, ended.run)
+    assert ended.run.summary["verdict"]["reasons"][0] == f"interrupted by {how.name}"
+    assert ended.run.summary["trace"]["unreached"] > 0
+    assert set(ended.run.states) == {"ok"}
+    assert f"{how.name}: no more requests" in ended.err
 
 
 def test_a_signal_cancels_what_takes_too_long(tmp_path):

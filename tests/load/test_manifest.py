@@ -169,12 +169,3 @@ def test_two_runs_at_once_in_one_place(fast, tmp_path):
     finally:
         for each in both:
             each.close()
-
-
-def test_latest_is_the_newest(fast, tmp_path):
-    """`runs/latest` names the run that began last, and never takes the place of a user's own."""
-    for name in ("first", "second"):
-        options = ("--headless", *made(requests=3, rate=50), *to(fast, name))
-        with load(tmp_path, *options) as run:
-            run.ended()
-        assert (tmp_path / "runs" / "latest").resolve().name == name

@@ -48,7 +48,6 @@ CASES = {
     "worker": case("--worker: this version replays", *MADE, *NAMED, "--worker", *JOINED),
     "processes": case("--processes: this version", *MADE, *NAMED, "--processes", 2, *BOUND),
     "no-concurrency": case("--concurrency N", *MADE, *NAMED, file=CLOSED),
-    "no-model": case("--model is missing", *MADE),
     "unknown-model": case("no healthy engine serves it", *MADE, "--model", "gpt-9"),
     "no-host": case("--host is missing", *MADE, *NAMED, host=False),
     "refusing": case("refused", *MADE, *NAMED, "--host", "{refusing}", host=False),
@@ -57,7 +56,6 @@ CASES = {
     "bad-format": case("--format", "--trace", "trace.jsonl", "--format", "tea-leaves", *NAMED),
     "bad-slo": case("--slo", *MADE, *NAMED, "--slo", "happiness>=1"),
     "bad-system": case("--system", *MADE, *NAMED, "--system", "locustfile.py"),
-    "no-key": case("--api-key-env NO_SUCH_KEY", *MADE, *NAMED, "--api-key-env", "NO_SUCH_KEY"),
     "from-environment": case("--limit", *MADE, *NAMED, env={"SAGELLM_BENCHMARK_LIMIT": "all"}),
     "unwritable": case("--out stdout: cannot be written", *MADE, *NAMED, "--out", "stdout"),
 }
