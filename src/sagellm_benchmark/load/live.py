@@ -7,6 +7,7 @@ kept for the summary.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from sagellm_benchmark.load.run import Run
 
 INTERVAL_S = 0.5
+RECENT_SHOWN = 10
+"""Rates are of so many intervals: five seconds."""
+RECENT_LAGS = 1000
 
 
 class Live:
@@ -31,10 +35,9 @@ class Live:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._progress = Progress(sys.stderr, None if run.plan is None else run.plan.rows)
-        self._lags_ms: list[float] = []
+        self._lags_ms: deque[float] = deque(maxlen=RECENT_LAGS)
         self._tokens = 0
-        self._before = (now(), 0)
-        self._began_ns: int | None = None
+        self._seen: deque[tuple[int, int]] = deque([(now(), 0)], maxlen=RECENT_SHOWN)
         self._greenlet = gevent.spawn(self._watch)
 
     def add(self, record: RequestRecord) -> None:
@@ -59,9 +62,9 @@ class Live:
         run, moment = self._run, now()
         counts = run.recorder.counts
         tokens = self._tokens + run.engine.tokens_in_flight()
-        then, tokens_then = self._before
-        self._before = (moment, tokens)
-        lags, self._lags_ms = sorted(self._lags_ms), []
+        then, tokens_then = self._seen[0]
+        self._seen.append((moment, tokens))
+        lags = sorted(self._lags_ms)
         elapsed_s = max(moment - run.origin_ns, 0) / NS_PER_S
         span_s = None if run.plan is None or run.settings.closed else run.plan.span_s
         return {

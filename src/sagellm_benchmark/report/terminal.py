@@ -193,8 +193,7 @@ def _steady(steady: Summary) -> list[str]:
     return [
         f"second {window['start_s']:.0f} to {window['end_s']:.0f}",
         f"{figures.measure(steady['throughput']['output_tokens_per_s'])} output tokens/s",
-        f"TTFT {_ms(ttft, 'p50')}",
-        f"TTFT {_ms(ttft, 'p99')}",
+        *(f"TTFT {_ms(ttft, stat)}" for stat in ("p50", "p99") if ttft["count"]),
     ]
 
 
