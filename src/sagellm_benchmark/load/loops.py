@@ -43,7 +43,7 @@ class OpenLoop:
         self._launch = launch
         self._ready: deque[tuple[Planned, Job]] = deque()
         self._ready_bytes = 0
-        self._timer = Timer()
+        self._timer: Timer | None = None
         self._stopped = False
 
     def prepare(self) -> int:
@@ -57,28 +57,34 @@ class OpenLoop:
 
     def run(self, origin_ns: int) -> None:
         """Release everything; returns when the plan or `stop` ends it."""
+        self._timer = timer = Timer()
         try:
             while not self._stopped:
                 self._fill(origin_ns)
                 if not self._ready:
                     return
                 due_ns = origin_ns + (self._ready[0][0].due_ns or 0)
-                if self._timer.wait_until(due_ns) and not self._stopped:
+                if timer.wait_until(due_ns) and not self._stopped:
                     planned, job = self._ready.popleft()
                     self._ready_bytes -= len(job.payload)
                     self._launch(planned, job, due_ns)
         finally:
-            self._timer.close()
+            self._timer = None
+            timer.close()
 
     def stop(self) -> None:
         """Release no more."""
         self._stopped = True
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wants_more(self) -> bool:
+        return len(self._ready) < AHEAD_JOBS and self._ready_bytes < AHEAD_BYTES
 
     def _fill(self, origin_ns: int | None) -> None:
         """Make jobs ahead, in slices of a millisecond, as long as the next due time allows."""
         busy_since = now()
-        while len(self._ready) < AHEAD_JOBS and self._ready_bytes < AHEAD_BYTES:
+        while not self._stopped and self._wants_more():
             moment = now()
             if origin_ns is not None and self._ready:
                 next_due_ns = origin_ns + (self._ready[0][0].due_ns or 0)
