@@ -159,8 +159,8 @@ class Server:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self._script(Peer(reader, writer))
-        except ConnectionError:
-            pass
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the client left, or the test did
         except Exception as error:
             self.errors.append(error)
         finally:

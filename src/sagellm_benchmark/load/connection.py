@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _plain_socket = monkey.get_original("socket", "socket")
 _READ, _WRITE = 1, 2
 _SO_TIMESTAMPNS = 35
+_TLS_RECORD = 5 + 16384 + 2048
 _TIMESPEC = struct.Struct("qq")
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
 
@@ -106,11 +107,26 @@ class Connection:
                 self.read_lags_ms.append(lag / 1e6)
         return size
 
-    def write(self, data: bytes) -> None:
-        """Hand all bytes to the kernel, in as many parts as it takes.
+    def quiet(self) -> bool:
+        """Whether the peer has neither spoken nor closed, so that a request may be sent."""
+        if self.reads:
+            return False
+        try:
+            self._socket.recv(1, sockets.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def write(self, data: bytes) -> bool:
+        """Hand the bytes of `exchange` to the kernel, in as many parts as it takes.
 
         The caller's greenlet waits while the kernel's buffer is full; the response is read
         meanwhile.
+
+        Returns:
+            False if the request ended before all was taken.
 
         Raises:
             OSError: The connection broke.
@@ -122,7 +138,10 @@ class Connection:
             try:
                 view = view[self._socket.send(view) :]
             except BlockingIOError:
-                _wait(self.fd, _WRITE)
+                self.exchange.wait_writable(self.fd)
+                if self.exchange.ended:
+                    return False
+        return True
 
     def close(self) -> None:
         """Close the socket."""
@@ -171,9 +190,10 @@ class _Tls:
     def receive_into(self, buffer: memoryview) -> int:
         """Put everything that can be decrypted now into the buffer; 0 at the end of the stream.
 
-        No more is taken from the socket than the buffer holds, and text is shorter than its cipher.
+        No more is taken from the socket than the buffer holds beside the part of a record that
+        waits for its end: nothing decrypted stays behind, where no event would fetch it.
         """
-        data = self._socket.recv(len(buffer))
+        data = self._socket.recv(len(buffer) - _TLS_RECORD)
         if data:
             self._incoming.write(data)
         else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import gevent
 from gevent.hub import GreenletExit
 
 from sagellm_benchmark.clock import NS_PER_S, now
@@ -129,10 +128,11 @@ class Engine:
         return reply.outcome(now())
 
     def _connection(self, timeline: Timeline) -> Connection:
-        connection = self._pool.take()
-        if connection is not None:
-            timeline.reused = True
-            return connection
+        while (connection := self._pool.take()) is not None:
+            if connection.quiet():
+                timeline.reused = True
+                return connection
+            self._drop(connection)
         allowed_ns = min(self._deadlines.first_token, self._deadlines.total)
         connection = open_connection(self.target, allowed_ns / NS_PER_S)
         timeline.connected_ns = now()
@@ -146,23 +146,16 @@ class Engine:
         connection.exchange = exchange
         connection.eager = True
         self._parser.live[exchange] = connection
-        remaining = exchange.sent_ns + self._deadlines.total - now()
-        timeout = gevent.Timeout(max(remaining, 0) / NS_PER_S)
-        timeout.start()
+        timeline = exchange.reply.timeline
         try:
-            connection.write(job.payload)
-            exchange.reply.timeline.written_ns = now()
+            if connection.write(job.payload):
+                timeline.written_ns = now()
         except OSError as error:
-            # The server may have answered before it broke off; what was read decides.
-            if not connection.reads and exchange.reply.timeline.first_byte_ns is None:
+            # The server may have answered before it broke off; what can be read decides.
+            self._receiver.read(connection)
+            if timeline.first_byte_ns is None and not any(connection.reads):
                 words = error.strerror or str(error)
                 exchange.abandon(Status.INCOMPLETE, Phase.WRITE, "reset", words, now())
-        except gevent.Timeout as expired:
-            if expired is not timeout:
-                raise
-            exchange.abandon(Status.TIMEOUT, Phase.WRITE, "total", "body not taken in time", now())
-        finally:
-            timeout.close()
         exchange.wait()
 
     def _release(self, connection: Connection, exchange: Exchange) -> None:

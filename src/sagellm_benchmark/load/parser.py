@@ -21,7 +21,6 @@ WAKE_NS = NS_PER_MS // 2
 """What the greenlet of a request that ended does next, its record and perhaps its next request, is
 counted into the slice: it too runs before sockets are read again."""
 TICK_S = 0.1
-READS_AT_ONCE = 128
 
 
 class Parser:
@@ -70,7 +69,7 @@ class Parser:
         while backlog and moment < until:
             connection = backlog.popleft()
             connection.queued = False
-            if self._parse(connection):
+            if self._parse(connection, moment):
                 until -= WAKE_NS
             moment = now()
         self.parsing_ns += moment - began
@@ -79,7 +78,7 @@ class Parser:
         else:
             self._scheduled = False
 
-    def _parse(self, connection: Connection) -> bool:
+    def _parse(self, connection: Connection, moment_ns: int) -> bool:
         """Parse one connection's reads; True if its request has ended."""
         exchange = connection.exchange
         if exchange is None:
@@ -87,9 +86,11 @@ class Parser:
             connection.stamps.clear()
             self._idle_spoke(connection)
             return False
-        if not exchange.parse(connection, READS_AT_ONCE):
+        if not exchange.parse(connection):
             connection.queued = True
             self._backlog.append(connection)
+        elif not exchange.ended:
+            exchange.check(moment_ns)  # what drips would be unparsed at every tick
         return exchange.ended
 
     def _tick(self) -> None:

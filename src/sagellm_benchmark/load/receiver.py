@@ -66,6 +66,11 @@ class Receiver:
         watcher.stop()
         watcher.close()
 
+    def read(self, connection: Connection) -> None:
+        """Read this socket now, unless it has ended."""
+        if connection.fd in self._connections:
+            self._read((connection,))
+
     def close(self) -> None:
         """Forget all sockets; they stay open."""
         for connection in list(self._connections.values()):
