@@ -214,6 +214,29 @@ def once(*parts, gap=0.0):
     return script
 
 
+def dripping(*first, drop, every=0.02):
+    """A script: these parts, then drop by drop until the client leaves."""
+
+    async def script(peer):
+        await peer.request()
+        await peer.send(*first)
+        while True:
+            await peer.send(drop, gap=every)
+
+    return script
+
+
+def silent(*first):
+    """A script: these parts, then nothing until the client leaves."""
+
+    async def script(peer):
+        await peer.request()
+        await peer.send(*first)
+        await peer.gone()
+
+    return script
+
+
 @contextmanager
 def engine(url, *, first_token=10, idle=10, total=20, insecure=False, cacert=None, **options):
     """An engine for as long as the block lasts; nothing may be in flight at its end."""
@@ -264,6 +287,22 @@ def refusing():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@contextmanager
+def crowded():
+    """A URL whose port takes no further connection and refuses none."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = []
+        for _ in range(3):
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        for each in waiting:
+            each.close()
 
 
 def make_certificate(folder, name="localhost"):

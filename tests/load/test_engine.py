@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import socket
 import sys
-from contextlib import contextmanager
 
 import gevent
 import pytest
@@ -19,6 +17,8 @@ from tests.load.scripted import (
     all_of,
     always,
     chunk,
+    crowded,
+    dripping,
     engine,
     frame,
     job,
@@ -27,6 +27,7 @@ from tests.load.scripted import (
     plain,
     refusing,
     server,
+    silent,
     stream,
     token,
     told,
@@ -48,45 +49,6 @@ def reading(request, monkeypatch):
     if request.param == "watchers":
         monkeypatch.setattr(receiver, "_epoll", lambda: None)
     return request.param
-
-
-@contextmanager
-def crowded():
-    """A URL whose port takes no further connection and refuses none."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        waiting = []
-        for _ in range(3):
-            waiting.append(socket.socket())
-            waiting[-1].setblocking(False)
-            waiting[-1].connect_ex(listening.getsockname())
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        for each in waiting:
-            each.close()
-
-
-def dripping(*first, drop, every=0.02):
-    """A script: these parts, then drop by drop until the client leaves."""
-
-    async def script(peer):
-        await peer.request()
-        await peer.send(*first)
-        while True:
-            await peer.send(drop, gap=every)
-
-    return script
-
-
-def silent(*first):
-    """A script: these parts, then nothing until the client leaves."""
-
-    async def script(peer):
-        await peer.request()
-        await peer.send(*first)
-        await peer.gone()
-
-    return script
 
 
 # One request

@@ -13,6 +13,7 @@ import socket as sockets
 import ssl
 import struct
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -202,6 +203,10 @@ class _Tls:
         try:
             while count := self._session.read(len(buffer) - size, buffer[size:]):
                 size += count
+            if size:
+                # TLS has ended behind these bytes: let the next read, which comes at once, say so.
+                with suppress(OSError):
+                    self._socket.shutdown(sockets.SHUT_RD)
         except ssl.SSLWantReadError:
             if not size:
                 raise
