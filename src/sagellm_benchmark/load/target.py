@@ -49,8 +49,9 @@ def resolve(url: str, *, insecure: bool = False, cacert: str | None = None) -> T
     port = parts.port or (443 if secure else 80)
     try:
         found = socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise UsageError(f"--host {url}: {hostname} cannot be resolved: {error.strerror}") from None
+    except (OSError, UnicodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "no name that the DNS knows"
+        raise UsageError(f"--host {url}: {hostname} cannot be resolved: {words}") from None
     addresses = tuple(dict.fromkeys((family, address) for family, _, _, _, address in found))
     return Target(
         url=url,

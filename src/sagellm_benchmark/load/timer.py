@@ -43,12 +43,17 @@ class Timer:
         Returns:
             False if `cancel` ended the sleep, else True.
         """
-        remaining = due_ns - now()
-        if remaining <= 0:
-            return True
+        while (remaining := due_ns - now()) > 0:
+            if not self._sleep(due_ns, remaining):
+                return False
+        return True
+
+    def _sleep(self, due_ns: int, remaining: int) -> bool:
         watcher = self._watcher
         if watcher is None:
-            watcher = get_hub().loop.timer(remaining / NS_PER_S)
+            loop = get_hub().loop
+            loop.update_now()  # a timer counts from the loop's idea of now, which may be old
+            watcher = loop.timer(remaining / NS_PER_S)
         else:
             _arm(self._fd, due_ns)  # arming also forgets an expiry nobody read
         self._waiter = waiter = Waiter()
