@@ -82,6 +82,13 @@ class EventStream:
         """Bytes of an event that has not ended."""
         return self._size + self._partial_size
 
+    def skip(self, data: bytes) -> bool:
+        """Pass over whole events that are known already; False where one before is not whole."""
+        if self._midway:
+            return False
+        self._offset += len(data)
+        return True
+
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes of the body.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sagellm_benchmark.wire import complaint
 from sagellm_benchmark.wire.answer import Answer
+from sagellm_benchmark.wire.mould import Mould, mould_of
 from sagellm_benchmark.wire.openai import (
     DONE,
     Choice,
@@ -23,6 +24,8 @@ from sagellm_benchmark.wire.states import Ending
 from sagellm_benchmark.wire.timeline import Timeline
 
 _NONE = -1
+_VAIN = 8
+"""After so many moulds in a row that nothing fitted, no more are made of a stream."""
 
 
 class StreamReader:
@@ -32,12 +35,15 @@ class StreamReader:
         "_answer",
         "_done",
         "_finished",
+        "_mould",
+        "_moulded_at",
         "_open",
         "_split",
         "_steady",
         "_stream",
         "_timeline",
         "_tokens",
+        "_vain",
     )
 
     def __init__(self, answer: Answer, timeline: Timeline) -> None:
@@ -47,9 +53,11 @@ class StreamReader:
         self._stream = EventStream()
         self._split = self._stream.feed
         self._done = False
-        self._steady: int | None = (
-            _NONE  # the choice of which one more token changes the stamps alone
-        )
+        # The choice of which one more token changes the stamps alone, and what that looks like.
+        self._steady: int | None = _NONE
+        self._mould: Mould | None = None
+        self._moulded_at = 0
+        self._vain = 0
         self._open: set[int | None] = set()  # choices with a token and no finish_reason yet
         self._finished: set[int | None] = set()
 
@@ -60,6 +68,10 @@ class StreamReader:
 
     def take(self, data: bytes, stamp_ns: int) -> bool:
         """Take the next bytes; True where the rest must not be read."""
+        mould = self._mould
+        if mould is not None and mould.fits(data) and self._stream.skip(data):
+            self._tokens.append(stamp_ns)
+            return False
         large = None
         try:
             events = self._split(data)
@@ -84,6 +96,8 @@ class StreamReader:
                     and event.event == "message"
                 ):
                     self._tokens.append(stamp_ns)
+                    if len(event.data) + 8 == len(data):  # "data: " before it, two LF behind
+                        self._remember(data, frame)
                     continue
             self._frame(frame, event, stamp_ns)
         return large is not None and self._overflow(large)
@@ -94,6 +108,22 @@ class StreamReader:
             self._answer.flags["unterminated_frame"] = None
         if self._answer.answered_ns is not None and not self._done:
             self._answer.flags["no_done"] = None
+
+    def _remember(self, data: bytes, frame: Frame) -> None:
+        """Make a mould of an event that did not fit the one before, while moulds prove useful."""
+        mould = self._mould
+        if mould is not None and mould.holds(data):
+            return
+        count = len(self._tokens)
+        self._vain = 0 if count - self._moulded_at > 2 else self._vain + 1
+        self._moulded_at = count
+        if self._vain < _VAIN:
+            self._mould = mould_of(data, frame)
+
+    def _unsettle(self) -> None:
+        """The next frame is read in full."""
+        self._steady = _NONE
+        self._mould = None
 
     def _overflow(self, error: FrameTooLarge) -> bool:
         if self._done:
@@ -108,7 +138,7 @@ class StreamReader:
             answer.count("data_after_done")
         elif event.data == DONE:
             self._done = True
-            self._steady = _NONE
+            self._unsettle()
             self._timeline.done_ns = answer.answered_ns = stamp_ns
         elif event.event == "error":
             self._complain(complaint.from_body(event.data, answer.secrets), stamp_ns)
@@ -165,7 +195,7 @@ class StreamReader:
     def _complain(self, said: complaint.Complaint, stamp_ns: int) -> None:
         """The server reported an error. What follows is read for the connection's sake only."""
         self._answer.fail_as(Ending.ERROR_FRAME, said)
-        self._steady = _NONE
+        self._unsettle()
         if self._answer.answered_ns is None:
             self._answer.answered_ns = stamp_ns
 
@@ -182,7 +212,7 @@ class StreamReader:
             self._token(choice, stamp_ns)
         self._finished.add(index)
         self._open.discard(index)
-        self._steady = _NONE
+        self._unsettle()
         if answer.finish_reason is None:
             answer.finish_reason = choice.finish_reason
         if not self._open:
@@ -212,7 +242,7 @@ class StreamReader:
 
     def _turn(self, index: int | None) -> bool:
         """Another choice than before brings a token; False where that choice had finished."""
-        self._steady = _NONE
+        self._unsettle()
         if index in self._finished:
             self._answer.count("data_after_finish")
             return False
