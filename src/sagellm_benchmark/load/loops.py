@@ -61,7 +61,7 @@ class OpenLoop:
         try:
             while not self._stopped:
                 self._fill(origin_ns)
-                if not self._ready:
+                if self._stopped or not self._ready:
                     return
                 due_ns = origin_ns + (self._ready[0][0].due_ns or 0)
                 if timer.wait_until(due_ns) and not self._stopped:
