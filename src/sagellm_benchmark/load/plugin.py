@@ -35,6 +35,8 @@ def declare_options(parser: LocustArgumentParser) -> None:
             include_in_web_ui=option.page,
             **arguments(option),
         )
+    # Whoever reaches the page can send load: Locust would let every address reach it.
+    parser.set_defaults(web_host="127.0.0.1")
     _parsers[:] = [parser]
     use_three_digits()
     keep_final_csv()
