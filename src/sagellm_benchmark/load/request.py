@@ -73,9 +73,15 @@ class Requests:
         """The request of a trace's row.
 
         Raises:
-            UsageError: The row names no model and neither does an option.
+            UsageError: The row names no model and neither does an option, or its content does not
+                fit the endpoint.
         """
         settings = self._settings
+        if row.messages is not None and self._endpoint is not Endpoint.CHAT:
+            raise UsageError(
+                f"row {row.request_id} carries messages, which --endpoint {self._endpoint.value} "
+                f"does not take: write --endpoint chat"
+            )
         content = row.messages is not None or row.prompt is not None
         prompt = row.prompt if content or self._prompts is None else self._prompts.text(row)
         extra = {**(row.sampling or {}), **_body_parts(row), **(settings.extra_body or {})}
