@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from sagellm_benchmark.config.options import OPTIONS, parse_values
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.redact import redact
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
 
@@ -58,7 +59,7 @@ class Settings:
         """The key that `--api-key-env` names, read now.
 
         Raises:
-            UsageError: The variable is not set.
+            UsageError: The variable is not set, or its value cannot stand in a header.
         """
         variable = self.values["api_key_env"]
         if variable is None:
@@ -66,6 +67,10 @@ class Settings:
         key = os.environ.get(variable)
         if not key:
             raise UsageError(f"--api-key-env {variable}: that environment variable is not set")
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError(
+                f"--api-key-env {variable}: its value holds a line break or what is not ASCII"
+            )
         return key
 
     def describe(self) -> dict[str, dict[str, Any]]:
@@ -130,25 +135,29 @@ def check_host(host: str | None) -> str:
         raise UsageError("--host is missing: write --host http://ADDRESS:PORT")
     if "," in host:
         raise UsageError("--host names several targets: this version sends to one, write one URL")
-    parts = _split(host)
+    if " " in host or not (host.isascii() and host.isprintable()):
+        raise UsageError("--host holds what no URL may: percent-encode spaces and other than ASCII")
+    shown = redact(host if "://" in host else f"://{host}").removeprefix("://")
+    parts = _split(host, shown)
     if parts.scheme not in ("http", "https"):
-        raise UsageError(f"--host {host}: write http://ADDRESS:PORT or https://ADDRESS:PORT")
+        raise UsageError(f"--host {shown}: write http://ADDRESS:PORT or https://ADDRESS:PORT")
     if not parts.hostname:
-        raise UsageError(f"--host {host}: no address in it; write http://ADDRESS:PORT")
+        raise UsageError(f"--host {shown}: no address in it; write http://ADDRESS:PORT")
     if parts.username or parts.password:
         raise UsageError("--host must not hold a password: use --api-key-env or --header")
     if parts.query or parts.fragment:
-        raise UsageError(f"--host {host}: must not hold a query or a fragment")
+        raise UsageError(f"--host {shown}: must not hold a query or a fragment")
     path = parts.path.rstrip("/").removesuffix("/v1")
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def _split(host: str) -> SplitResult:
+def _split(host: str, shown: str) -> SplitResult:
     try:
         parts = urlsplit(host)
-        _ = parts.port  # reading it is what checks it
+        if parts.port == 0:  # reading it is what checks it
+            raise ValueError("no server has port 0")
     except ValueError as error:
-        raise UsageError(f"--host {host}: {error}") from None
+        raise UsageError(f"--host {shown}: {error}") from None
     return parts
 
 

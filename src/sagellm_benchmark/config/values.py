@@ -13,13 +13,16 @@ import re
 from typing import Any
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LONE = re.compile("[\ud800-\udfff]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def text(value: str) -> str:
-    """Any text that is not empty."""
+    """Any text that is not empty and can be written as UTF-8."""
     if not value.strip():
         raise ValueError("must not be empty")
+    if _LONE.search(value):
+        raise ValueError("must be UTF-8")
     return value
 
 
@@ -95,10 +98,13 @@ def json_object(value: str) -> dict[str, Any]:
     """A JSON object."""
     try:
         parsed = json.loads(value)
-    except json.JSONDecodeError as error:
+        again = json.dumps(parsed, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"must be a JSON object such as '{{\"top_k\": 5}}': {error}") from None
     if not isinstance(parsed, dict):
         raise ValueError(f"must be a JSON object, not {type(parsed).__name__}")
+    if _LONE.search(again):
+        raise ValueError("must not hold half of a surrogate pair")
     return parsed
 
 
@@ -106,7 +112,7 @@ def header(value: str) -> tuple[str, str]:
     """One HTTP header as `NAME=VALUE`."""
     key, equals, content = value.partition("=")
     if not equals or not _HEADER_NAME.fullmatch(key):
-        raise ValueError(f"must be NAME=VALUE, not {value!r}")
+        raise ValueError("must be NAME=VALUE")  # what was given may be a secret
     if any(ord(char) < 32 or ord(char) == 127 for char in content):
         raise ValueError("must not hold control characters")
     if not content.isascii():

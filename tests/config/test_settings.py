@@ -1,0 +1,212 @@
+"""Options that add up to a run, or a line that names them and says what to write."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sagellm_benchmark.config.options import OPTIONS
+from sagellm_benchmark.config.settings import check_host, make_settings
+from sagellm_benchmark.errors import UsageError
+
+HOST = "http://127.0.0.1:8889"
+TRACE = {"trace": "t.jsonl"}
+MADE = {"input_tokens": "5", "output_tokens": "3", "requests": "10", "rate": "2"}
+
+
+def made(raw, **more):
+    """Settings of these options."""
+    return make_settings(raw, **{"host": HOST, **more})
+
+
+def test_a_trace_needs_nothing_else():
+    """A trace and a host are a run; all else has a default."""
+    settings = made(TRACE)
+    assert settings.trace == "t.jsonl"
+    assert (settings.synthetic, settings.closed) == (False, False)
+    assert (settings.first_token_timeout, settings.idle_timeout, settings.timeout) == (120, 60, 600)
+    assert (settings.stop_timeout_s, settings.run_time_s) == (30.0, None)
+    assert settings.salt == "run"
+    assert settings.header == settings.slo == ()
+
+
+@pytest.mark.parametrize(
+    ("raw", "synthetic", "closed"),
+    [
+        (MADE, True, False),
+        ({**MADE, "rate": None, "concurrency": "4"}, True, True),
+        ({**TRACE, "concurrency": "4"}, False, True),
+        ({**TRACE, "speed": "2"}, False, False),
+        ({**MADE, "burstiness": "inf"}, True, False),
+        ({**MADE, "endpoint": "embeddings", "output_tokens": None}, True, False),
+        ({**TRACE, "start": "0", "end": "10", "limit": "5", "skip_bad": True}, False, False),
+        ({**TRACE, "format": "columns", "map": "arrival=a,input_tokens=b"}, False, False),
+    ],
+    ids=str,
+)
+def test_what_goes_together(raw, synthetic, closed):
+    """Each way to say what load to send."""
+    settings = made(raw)
+    assert (settings.synthetic, settings.closed) == (synthetic, closed)
+
+
+CONTRADICTIONS = [
+    ({}, "no trace: name one with --trace FILE, or make a load with --input-tokens N"),
+    ({"rate": "5"}, "no trace"),
+    ({**TRACE, "speed": "2", "rate": "3"}, "--speed and --rate exclude each other"),
+    ({**TRACE, "speed": "2", "concurrency": "3"}, "--speed and --concurrency exclude"),
+    ({**TRACE, "rate": "2", "concurrency": "3"}, "--rate and --concurrency exclude"),
+    ({**TRACE, "speed": "1", "rate": "2", "concurrency": "3"}, "--speed and --rate and --conc"),
+    ({**TRACE, **MADE}, "--trace and --input-tokens exclude each other"),
+    ({**TRACE, "output_tokens": "5"}, "--output-tokens goes with --input-tokens, not --trace"),
+    ({**TRACE, "requests": "5"}, "--requests goes with --input-tokens, not --trace"),
+    ({**TRACE, "burstiness": "1"}, "--burstiness goes with --input-tokens, not --trace"),
+    ({**TRACE, "format": "columns"}, "--format columns needs --map arrival=COLUMN"),
+    ({**MADE, "output_tokens": None}, "--input-tokens needs --output-tokens N"),
+    ({**MADE, "requests": None}, "--input-tokens needs --requests N"),
+    ({**MADE, "rate": None}, "--input-tokens needs --rate R (open loop) or --concurrency N"),
+    ({**MADE, "rate": None, "speed": "2"}, "--speed scales a trace"),
+    (
+        {**MADE, "rate": None, "concurrency": "2", "burstiness": "1"},
+        "--burstiness shapes the arrivals of --rate",
+    ),
+    *(
+        ({**MADE, key: value}, f"--{key.replace('_', '-')} goes with --trace, not --input-tokens")
+        for key, value in {
+            **{"format": "native", "map": "a=b", "time_unit": "s", "end": "9", "limit": "3"},
+            **{"start": "1", "skip_bad": True},
+        }.items()
+    ),
+    (
+        {**TRACE, "output_length": "exact", "endpoint": "embeddings"},
+        "--output-length exact has no meaning with --endpoint embeddings",
+    ),
+    ({**TRACE, "limit": "0"}, "--limit must be at least 1"),
+    ({**TRACE, "token_source": "guess"}, "--token-source must be one of auto, usage, chunks"),
+    ({**TRACE, "run_id": "../up"}, "--run-id must be 1 to 64"),
+]
+
+
+@pytest.mark.parametrize(("raw", "words"), CONTRADICTIONS, ids=lambda part: str(part)[:50])
+def test_what_does_not(raw, words):
+    """Each contradiction and each gap: one line that names the options and the way out."""
+    with pytest.raises(UsageError) as refused:
+        made(raw)
+    assert str(refused.value).startswith(words)
+    assert "\n" not in str(refused.value)
+
+
+def test_own_tasks_take_no_trace():
+    """What drives a replay is refused beside own tasks; what goes into requests is not."""
+    settings = made({"model": "m", "temperature": "0.1", "seed": "3", "salt": "x"}, tasks=True)
+    assert (settings.model, settings.temperature) == ("m", 0.1)
+    for option in OPTIONS:
+        if option.group != "trace" or option.key in ("seed", "salt"):
+            continue
+        value = option.choices[0] if option.choices else "3"
+        value = {"skip_bad": True, "cut_sessions": True, "map": "a=b"}.get(option.key, value)
+        with pytest.raises(UsageError, match=f"^{option.flag} replays a trace: GatewayUser"):
+            made({option.key: value}, tasks=True)
+
+
+def test_settings_cannot_be_changed():
+    """What was checked stays as it was; what is no option is no attribute."""
+    settings = made(TRACE)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.host = "http://other"
+    with pytest.raises(AttributeError, match="sped"):
+        _ = settings.sped
+
+
+# Host
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        *((HOST, HOST), (f"{HOST}/", HOST), (f"{HOST}/v1", HOST), (f"{HOST}/v1/", HOST)),
+        ("https://Example.com", "https://Example.com"),
+        ("http://h/proxy/v1", "http://h/proxy"),
+        ("http://[::1]:80/v1", "http://[::1]:80"),
+        ("HTTP://h", "http://h"),
+    ],
+)
+def test_hosts(given, kept):
+    """A path or a trailing /v1 is accepted; the /v1 is ours to write."""
+    assert check_host(given) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        *((None, "--host is missing: write --host http://"), ("", "--host is missing")),
+        ("http://a,http://b", "--host names several targets"),
+        *(("localhost:8889", "--host localhost:8889: write http://"), ("h", "--host h: write")),
+        *(("unix:///run/s", "--host unix:///run/s: write http://"), ("ftp://h", "--host ftp://h")),
+        *(("http://", "--host http://: no address"), ("http://:80", "--host http://:80: no addr")),
+        *(("http://h?a=1", "--host http://h?a=1: must not hold"), ("http://h#a", "--host http")),
+        *(("http://h:99999", "--host http://h:99999: Port"), ("http://h:x", "--host http://h:x")),
+        *(("http://h:0", "--host http://h:0: no server"), ("http://[::1", "--host http://[::1")),
+        *(("http://h/a b", "--host holds"), ("http://h/ü", "--host holds")),
+        *(("http://h\n", "--host holds"), ("http://\udcff", "--host holds")),
+    ],
+)
+def test_hosts_that_are_none(given, words):
+    """One line that says what to write."""
+    with pytest.raises(UsageError) as refused:
+        check_host(given)
+    assert str(refused.value).startswith(words)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("http://me:s3cret@h", "ftp://me:s3cret@h", "me:s3cret@h:80"),
+        *("http://me:s3cret@h:99999", "http://me:s3cret@h?x", "http://s3cret@h"),
+    ],
+)
+def test_a_password_in_the_host_is_never_repeated(given):
+    """Refused, and masked in the line that says so."""
+    with pytest.raises(UsageError, match="--host") as refused:
+        check_host(given)
+    assert "s3cret" not in str(refused.value)
+
+
+# Secrets
+
+
+def test_the_api_key_comes_from_the_environment(monkeypatch):
+    """Read from the variable that is named; an unset one is refused by name."""
+    settings = made({**TRACE, "api_key_env": "SOME_KEY"})
+    assert made(TRACE).api_key is None
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(UsageError, match="--api-key-env SOME_KEY: that environment"):
+        _ = settings.api_key
+    monkeypatch.setenv("SOME_KEY", "sk-1")
+    assert settings.api_key == "sk-1"
+
+
+@pytest.mark.parametrize("key", ["sk-1\n", "sk-1\r", "sk\t1", "sk-ü"])
+def test_a_key_that_no_header_can_carry(key, monkeypatch):
+    """Refused before any load, by the variable's name, without the key."""
+    monkeypatch.setenv("SOME_KEY", key)
+    with pytest.raises(UsageError, match="--api-key-env SOME_KEY: its value") as refused:
+        _ = made({**TRACE, "api_key_env": "SOME_KEY"}).api_key
+    assert key not in str(refused.value)
+
+
+def test_what_run_json_is_told(monkeypatch):
+    """Every value with its source; headers by name only, the key not at all."""
+    monkeypatch.setenv("SOME_KEY", "canary-1")
+    raw = {**TRACE, "api_key_env": "SOME_KEY", "header": ["X-Key=canary-2"], "model": "m"}
+    sources = {"model": "env", "trace": "cli"}
+    told = made(raw, run_time_s=60, stop_timeout_s=5, sources=sources).describe()
+    assert told.keys() == {option.key for option in OPTIONS} | {"host", "run_time", "stop_timeout"}
+    assert told["model"] == {"value": "m", "source": "env"}
+    assert told["trace"] == {"value": "t.jsonl", "source": "cli"}
+    assert told["idle_timeout"] == {"value": 60.0, "source": "default"}
+    assert told["header"]["value"] == ["X-Key=***"]
+    assert (told["run_time"]["value"], told["stop_timeout"]["value"]) == (60, 5)
+    assert "canary" not in repr(told)
