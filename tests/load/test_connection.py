@@ -34,7 +34,9 @@ from tests.load.scripted import (
 )
 
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S
-from sagellm_benchmark.load.connection import ConnectFailed, Connection, Pool, open_connection
+from sagellm_benchmark.load.connection import Connection
+from sagellm_benchmark.load.opening import ConnectFailed, open_connection
+from sagellm_benchmark.load.pool import Pool
 from sagellm_benchmark.load.target import Target, resolve
 from sagellm_benchmark.wire.states import Phase
 

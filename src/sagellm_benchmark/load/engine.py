@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from gevent.hub import GreenletExit
 
 from sagellm_benchmark.clock import NS_PER_S, now
-from sagellm_benchmark.load.connection import ConnectFailed, Connection, Pool, open_connection
+from sagellm_benchmark.load.connection import Connection
 from sagellm_benchmark.load.exchange import Deadlines, Exchange
+from sagellm_benchmark.load.opening import ConnectFailed, open_connection
 from sagellm_benchmark.load.parser import Parser
+from sagellm_benchmark.load.pool import Pool
 from sagellm_benchmark.load.receiver import Receiver
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.target import Target

@@ -22,10 +22,17 @@ def replay(argv: Sequence[str], *, web: bool = False) -> int:
     Raises:
         SystemExit: Locust's way to end, with the run's exit code.
     """
-    argument_parser.DEFAULT_CONFIG_FILES = ()
+    _read_no_configuration()
     sys.argv = ["sagellm-benchmark run", *argv]
     if not web:
         # Our plan, progress and table take the place of Locust's log and tables.
         sys.argv += ["--skip-log-setup", "--only-summary"]
     main.main()
     return 0
+
+
+def _read_no_configuration() -> None:
+    """Empty the list of files that Locust's parsers read; it is bound to what makes them."""
+    files = argument_parser.DEFAULT_CONFIG_FILES
+    for make in (argument_parser.get_empty_argument_parser, argument_parser.get_parser):
+        make.__defaults__ = tuple(() if value is files else value for value in make.__defaults__)

@@ -1,0 +1,117 @@
+"""Open a connection: the addresses tried in turn, TLS where the target wants it, all within a time.
+
+It happens in the greenlet of the request that needs the connection, and is part of its latency.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as sockets
+import ssl
+from typing import Any
+
+import gevent
+from gevent import monkey
+
+from sagellm_benchmark.load.connection import Connection
+from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.load.tls import WRITE, TlsSession, wait_for
+from sagellm_benchmark.wire.states import Phase
+
+_plain_socket = monkey.get_original("socket", "socket")
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
+
+
+class ConnectFailed(Exception):
+    """A connection could not be made.
+
+    Attributes:
+        phase: How far it came.
+        timed_out: The time allowed ran out; else the other side refused.
+    """
+
+    def __init__(self, phase: Phase, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.timed_out = timed_out
+
+
+def open_connection(target: Target, allowed_s: float) -> Connection:
+    """Connect to the first of the target's addresses that answers, TLS included.
+
+    Args:
+        target: Where to.
+        allowed_s: How long all of it may take.
+
+    Raises:
+        ConnectFailed: None answered; it says how far the last one came.
+    """
+    timeout = gevent.Timeout(allowed_s)
+    phase = Phase.CONNECT
+    socket = None
+    done = False
+    timeout.start()
+    try:
+        socket = _connect(target)
+        tls = None
+        if target.tls is not None:
+            phase = Phase.TLS
+            tls = TlsSession(socket, target.tls, target.hostname)
+            tls.handshake()
+        done = True
+        return Connection(socket, tls)
+    except gevent.Timeout as expired:
+        if expired is not timeout:
+            raise
+        message = f"no connection to {target.netloc} in {allowed_s:g} s"
+        raise ConnectFailed(phase, message, timed_out=True) from None
+    except (OSError, ssl.SSLError) as error:
+        raise ConnectFailed(phase, f"{target.netloc}: {_words(error)}") from None
+    finally:
+        timeout.close()
+        if socket is not None and not done:
+            socket.close()
+
+
+def _connect(target: Target) -> Any:
+    failure: OSError | None = None
+    for family, address in target.addresses:
+        socket = _plain_socket(family, sockets.SOCK_STREAM)
+        try:
+            _connect_to(socket, address)
+            return socket
+        except OSError as error:
+            failure = error
+            socket.close()
+        except BaseException:
+            socket.close()
+            raise
+    raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
+
+
+def _connect_to(socket: Any, address: tuple[Any, ...]) -> None:
+    socket.setblocking(False)
+    socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+    code = socket.connect_ex(address)
+    if code in _IN_PROGRESS:
+        if _connected(socket):
+            return  # on loopback at once: to wait a turn of the loop would count as latency
+        wait_for(socket.fileno(), WRITE)
+        code = socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def _connected(socket: Any) -> bool:
+    try:
+        socket.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not trusted: {error.verify_message}"
+    return error.strerror or str(error)
