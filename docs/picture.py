@@ -1,4 +1,4 @@
-"""Draw the README's picture from the summary of a real run: `python docs/picture.py runs/latest`."""
+"""Draw the README's picture from a real run: `python docs/picture.py runs/latest`."""
 
 from __future__ import annotations
 
