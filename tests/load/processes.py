@@ -191,7 +191,7 @@ class Load:
     @property
     def runs(self):
         """Its run directories, oldest first."""
-        found = [path for path in self.folder.glob("runs/*") if not path.is_symlink()]
+        found = [path for path in self.folder.glob("runs/[!.]*") if not path.is_symlink()]
         return sorted(found, key=lambda path: path.stat().st_ctime_ns)
 
     @property

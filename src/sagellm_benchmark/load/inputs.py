@@ -27,7 +27,6 @@ from sagellm_benchmark.trace.source import Trace, open_trace
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
 _LATER = {
-    "processes": "--processes",
     "master": "--master",
     "worker": "--worker",
 }
@@ -62,8 +61,6 @@ class Inputs:
             UsageError: Another class, a shape, `-u`, `-r`, or what this version cannot do.
         """
         options, classes = self._environment.parsed_options, self._environment.user_classes
-        if options.processes and options.worker:
-            raise SystemExit(0)  # Locust forked it; the process that forked says what is wrong
         for key, flag in _LATER.items():
             if getattr(options, key, None):
                 raise UsageError(f"{flag}: this version replays from one process; leave it out")

@@ -37,9 +37,16 @@ def declare_options(parser: LocustArgumentParser) -> None:
         )
     # Whoever reaches the page can send load: Locust would let every address reach it.
     parser.set_defaults(web_host="127.0.0.1")
+    for action in parser._actions:
+        if action.dest == "processes":
+            action.type = _one_process  # refused while it is read: Locust forks right behind
     _parsers[:] = [parser]
     use_three_digits()
     keep_final_csv()
+
+
+def _one_process(_: str) -> NoReturn:
+    refuse(UsageError("--processes: this version replays from one process; leave it out"))
 
 
 @events.init.add_listener
