@@ -121,6 +121,11 @@ class Terminal:
                 self.text += data.decode(errors="replace")
 
 
+def _hear_interrupts():
+    """Whoever runs the tests in the background has told this process to ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Load:
     """One `locust` on a locustfile of ours, in a process group of its own.
 
@@ -151,6 +156,7 @@ class Load:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            preexec_fn=_hear_interrupts,
         )
 
     @property
