@@ -60,7 +60,7 @@ def test_what_is_taken(parse, text, value):
 @pytest.mark.parametrize(("parse", "text"), BAD, ids=lambda part: str(part)[:20])
 def test_what_is_refused(parse, text):
     """Each of these is none, and one line says what would be."""
-    with pytest.raises(ValueError, match="must|names") as refused:
+    with pytest.raises(ValueError, match=r"must|names") as refused:
         parse(text)
     assert "\n" not in str(refused.value)
     assert str(refused.value).encode()

@@ -388,7 +388,7 @@ def test_an_early_refusal_of_a_large_request(large, then):
         peer.deaf()
         await peer.send(plain("413 Too Large", b'{"error":{"message":"too long"}}'))
         if then == "resets":
-            await peer.send(b"", gap=0.05)
+            await peer.send(b"", gap=0.1)
             peer.reset()
         elif then == "reads":
             peer.listen()

@@ -34,7 +34,6 @@ def add_parser(commands: Any) -> None:
         "demo",
         help="a simulated gateway, a sample trace, a report; no arguments",
         description="Replay a bundled trace against a simulated gateway on this machine.",
-        allow_abbrev=False,
     )
     parser.add_argument("--out", default="runs", metavar="DIR", help="parent of the run directory")
     parser.set_defaults(run=run)

@@ -7,9 +7,10 @@ the analysis commands start without Locust.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sagellm_benchmark import __version__
 from sagellm_benchmark.cli import demo, locustfile, run, sim, trace
@@ -20,7 +21,10 @@ EXIT_INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that ends bad options in one line."""
+    """argparse that ends bad options in one line, and takes no option by half its name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read on."""
@@ -33,22 +37,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 fine, 1 a gate failed, 2 bad input or options, 3 an unusable result.
     """
+    try:
+        try:
+            return _command(argv)
+        finally:
+            _flush()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except BrokenPipeError:  # whoever read our output has left
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _command(argv: Sequence[str] | None) -> int:
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if rest and not getattr(args, "passes_on", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.rest = rest
+    return args.run(args)
+
+
+def _flush() -> None:
+    """Write what is still held back, while what goes wrong can still be told."""
+    if sys.stdout is None:  # closed by whoever started us
+        return
     try:
-        return args.run(args)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except BrokenPipeError:
-        # Whoever read our output has left; Python would complain once more when it flushes.
-        sys.stdout = None
-        return EXIT_USAGE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        sys.stdout.flush()
+    except OSError as error:
+        # Python flushes once more at its end, and would complain in its own words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise UsageError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def _parser() -> Parser:
@@ -56,7 +79,6 @@ def _parser() -> Parser:
         prog="sagellm-benchmark",
         description="Replay LLM request traces and measure every token.",
         epilog="Start with: sagellm-benchmark demo",
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -2,16 +2,19 @@
 
 In go our options and, untouched, Locust's own; Locust itself runs in this process with the packaged
 locustfile. No implicit configuration is read: neither locust.conf nor pyproject.toml of the current
-directory.
+directory; `--config FILE` names one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.cli.locustfile import locustfile_path
+from sagellm_benchmark.config.option import Option
 from sagellm_benchmark.config.options import OPTIONS, add_options
 from sagellm_benchmark.config.settings import make_settings
 from sagellm_benchmark.errors import UsageError
@@ -35,7 +38,6 @@ def add_parser(commands: Any) -> None:
         usage="%(prog)s [TRACE] --host URL [--model M] [OPTION ...] [LOCUST'S OPTION ...]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--host", metavar="URL", help="the server, http://ADDRESS:PORT")
     parser.add_argument("--web", action="store_true", help="with Locust's page, and not headless")
@@ -51,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
         SystemExit: Locust's way to end, with the run's exit code.
     """
     raw = _raw(args)
-    chosen = make_settings(_with_environment(raw), host=args.host or os.environ.get("LOCUST_HOST"))
+    file = _file(args.rest)
+    host = args.host or os.environ.get("LOCUST_HOST") or file.get("host")
+    chosen = make_settings(_with_sources(raw, file), host=host)
     kind = "closed" if chosen.closed else "replay"
     argv = ["-f", str(locustfile_path(kind)), *_given(raw)]
     if args.host:
@@ -73,12 +77,37 @@ def _raw(args: argparse.Namespace) -> dict[str, Any]:
     return raw
 
 
-def _with_environment(raw: dict[str, Any]) -> dict[str, Any]:
-    """The same, with the environment's where the command line has none: what Locust will see."""
-    return {
-        option.key: os.environ.get(option.env) if raw[option.key] is None else raw[option.key]
-        for option in OPTIONS
-    }
+def _file(rest: Sequence[str]) -> Mapping[str, Any]:
+    """What the file says that `--config` names, one of Locust's options."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", nargs="?")
+    path = parser.parse_known_args(rest)[0].config
+    if path is None:
+        return {}
+    from sagellm_benchmark.load.launch import configured  # imports Locust
+
+    return configured(path)
+
+
+def _with_sources(raw: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with the environment's and the file's where there is none: as Locust will see."""
+    found = dict(raw)
+    for option in OPTIONS:
+        for source in (_environments(option), file.get(option.flag[2:])):
+            if found[option.key] is None:
+                found[option.key] = source
+    return found
+
+
+def _environments(option: Option) -> Any:
+    """What the environment says of an option; of several values a list, as Locust reads it."""
+    text = os.environ.get(option.env)
+    if not (option.repeat and text and text.startswith("[") and text.endswith("]")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [item.strip() for item in text[1:-1].split(",")]
 
 
 def _given(raw: dict[str, Any]) -> list[str]:

@@ -1,15 +1,20 @@
 """Locust itself, run in this process with arguments of ours.
 
 No implicit configuration is read: neither locust.conf nor pyproject.toml of the current directory
-has a say.
+has a say. What `--config` names is read as Locust reads it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from configargparse import ConfigFileParserException
 from locust import argument_parser, main
+
+from sagellm_benchmark.errors import InputError
 
 
 def replay(argv: Sequence[str], *, web: bool = False) -> int:
@@ -29,6 +34,21 @@ def replay(argv: Sequence[str], *, web: bool = False) -> int:
         sys.argv += ["--skip-log-setup", "--only-summary"]
     main.main()
     return 0
+
+
+def configured(path: str) -> Mapping[str, Any]:
+    """What a file that `--config` names says: text, or a list of texts, by the option's name.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return argument_parser.LocustConfigParser().parse(file)
+    except OSError as error:
+        raise InputError(f"--config cannot be read: {error.strerror}", path) from None
+    except (ConfigFileParserException, UnicodeDecodeError) as error:
+        raise InputError(f"--config cannot be read: {error}", path) from None
 
 
 def _read_no_configuration() -> None:
