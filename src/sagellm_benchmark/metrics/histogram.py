@@ -18,7 +18,7 @@ from sagellm_benchmark.metrics.names import QUANTILES, STATS
 from sagellm_benchmark.metrics.quantiles import DECIMALS, Block, empty_block
 from sagellm_benchmark.record.buckets import LARGEST_US, BucketCounts, middle_us
 
-_BATCH = 1024
+_BATCH = 4096
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
