@@ -71,8 +71,8 @@ def test_urgent_ones_are_parsed_at_once(parser):
         parser.urgent(part)
         parser.urgent(part)
     assert all(part.parsed == [] for part in parts)
-    gevent.sleep(0)
-    gevent.sleep(0)
+    wait_for(lambda: all(part.parsed for part in parts))
+    gevent.sleep(0.01)
     assert [len(part.parsed) for part in parts] == [1] * 5
     times = [part.parsed[0] for part in parts]
     assert times == sorted(times)
