@@ -128,12 +128,14 @@ def test_settings_cannot_be_changed():
         *((HOST, HOST), (f"{HOST}/", HOST), (f"{HOST}/v1", HOST), (f"{HOST}/v1/", HOST)),
         ("https://Example.com", "https://Example.com"),
         ("http://h/proxy/v1", "http://h/proxy"),
+        ("http://h/v1/chat/completions", "http://h"),
+        ("http://h/proxy/v1/embeddings/", "http://h/proxy"),
         ("http://[::1]:80/v1", "http://[::1]:80"),
         ("HTTP://h", "http://h"),
     ],
 )
 def test_hosts(given, kept):
-    """A path or a trailing /v1 is accepted; the /v1 is ours to write."""
+    """A path, a trailing /v1 or a whole endpoint is accepted; the /v1 is ours to write."""
     assert check_host(given) == kept
 
 

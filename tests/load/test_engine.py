@@ -721,3 +721,17 @@ def test_our_own_read_lag_is_sampled():
     assert 1 <= len(made.read_lags_ms) < SAMPLE_EVERY
     assert to.opened == 3 * SAMPLE_EVERY
     assert all(0 <= lag < 1000 for lag in made.read_lags_ms)
+
+
+def test_a_timeout_of_the_callers_own_ends_the_request():
+    """It is cancelled and kept, and what was thrown is handed over to be raised again."""
+    thrown = []
+    with server(silent(HEAD, token())) as to, engine(to.url) as made:
+        own = gevent.Timeout(0.2)
+        own.start()
+        result = made.perform(job(), thrown=thrown)
+        assert told(result)[::2] == ("cancelled", "stopped")
+        assert "own" in result.message
+        assert result.chunks == 1
+        assert thrown == [own]
+        assert made.counts.in_flight == 0

@@ -7,7 +7,7 @@ import json
 import signal
 
 import pytest
-from tests.load.processes import FILES, books_agree, load, to
+from tests.load.processes import FILES, books_agree, came_out, load, to
 
 TASKS = '''
 from locust import HttpUser, constant, constant_pacing, task
@@ -142,6 +142,34 @@ def test_calls_on_the_wire_at_the_end(slow, tmp_path):
         counts, table = process.run.summary["counts"], rows(process)
         calls = [figures for (kind, _), figures in table.items() if kind == "LLM"]
         assert sum(requests for requests, _ in calls) == counts["planned"]
+
+
+HASTY = """
+import gevent
+from locust import constant, task
+
+from sagellm_benchmark.load.gateway import GatewayUser
+
+
+class Hasty(GatewayUser):
+    wait_time = constant(0.1)
+
+    @task
+    def ask(self):
+        with gevent.Timeout(0.2, False):
+            with self.gateway.chat([{"role": "user", "content": "slowly"}], max_tokens=50):
+                raise AssertionError("the call was to take longer")
+"""
+
+
+def test_a_task_that_gives_up_leaves_a_record_of_each_call(slow, tmp_path):
+    """A task's own gevent.Timeout around a call cancels the call; none is lost."""
+    options = ("--headless", *FILES, "-u", 2, "-r", 100, "-t", "2s")
+    with load(tmp_path, *options, *to(slow, "hasty"), file=HASTY) as process:
+        came_out(process, 1)
+        books_agree(process.run, slow)
+        counts = process.run.summary["counts"]
+        assert counts["planned"] == counts["cancelled"] >= 4
 
 
 LATE = """

@@ -53,6 +53,9 @@ CASES = {
     "refusing": case("refused", *MADE, *NAMED, "--host", "{refusing}", host=False),
     "no-file": case("missing.jsonl", "--trace", "missing.jsonl", *NAMED),
     "bad-row": case("trace.jsonl:3: arrival_time_s", "--trace", "trace.jsonl", *NAMED),
+    "recorded-chat": case(
+        "--endpoint chat", "--trace", "chat.jsonl", *NAMED, "--endpoint", "completions"
+    ),
     "bad-format": case("--format", "--trace", "trace.jsonl", "--format", "tea-leaves", *NAMED),
     "bad-slo": case("--slo", *MADE, *NAMED, "--slo", "happiness>=1"),
     "bad-system": case("--system", *MADE, *NAMED, "--system", "locustfile.py"),
@@ -74,6 +77,8 @@ def refusals(fast, tmp_path_factory):
         place.mkdir()
         rows = [HEADER, GOOD, GOOD | {"request_id": "b", "arrival_time_s": "soon"}]
         (place / "trace.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        spoken = {"request_id": "c", "arrival_time_s": 0, "messages": [{"role": "user"}]}
+        (place / "chat.jsonl").write_text(f"{json.dumps(HEADER)}\n{json.dumps(spoken)}\n")
         target = ("--host", fast.url) if host else ()
         ports = {"port": free_port(), "master": master_port}
         given = [str(option).format(refusing=refusing, **ports) for option in options]

@@ -7,6 +7,7 @@ the result printed; the gateway ends with the demo, however that ends.
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from sagellm_benchmark.errors import UsageError
 _MODEL = "sim-llm"
 _READY_S = 15.0
 _MAX_S = 180
+EXIT_TERMINATED = 143
 _INTRO = """\
 This demo starts a simulated sageLLM gateway on this machine and replays a recorded-style
 trace against it: bursts of chat requests that share system prompts, for about 30 seconds.
@@ -48,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     from sagellm_benchmark.load.launch import replay  # imports Locust
 
     print(_INTRO, flush=True)
+    # Until Locust takes the signal over: an exit that ends the gateway too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready"
         gateway = _start_gateway(ready)

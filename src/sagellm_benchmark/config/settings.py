@@ -7,6 +7,7 @@ options and says what to write. Nothing downstream reads an option from anywhere
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.redact import redact
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
+_ENDPOINT = re.compile(r"/v1(/chat/completions|/completions|/embeddings)?$")
+"""What people paste behind the host, and we add ourselves."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def check_host(host: str | None) -> str:
         raise UsageError("--host must not hold a password: use --api-key-env or --header")
     if parts.query or parts.fragment:
         raise UsageError(f"--host {shown}: must not hold a query or a fragment")
-    path = parts.path.rstrip("/").removesuffix("/v1")
+    path = _ENDPOINT.sub("", parts.path.rstrip("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 

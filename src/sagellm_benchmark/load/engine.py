@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import gevent
 from gevent.hub import GreenletExit
 
 from sagellm_benchmark.clock import NS_PER_S, now
@@ -88,6 +89,7 @@ class Engine:
         due_ns: int | None = None,
         *,
         stop_when: Callable[[str], bool] | None = None,
+        thrown: list[BaseException] | None = None,
     ) -> Outcome:
         """Send one request and wait for its end. Raises nothing but what kills the process.
 
@@ -95,6 +97,8 @@ class Engine:
             job: What to send.
             due_ns: When it had to be sent; now, if None.
             stop_when: Called with the text so far, within a tick of new text; True ends it.
+            thrown: Gets what was thrown into the greenlet and ended the request, a kill or a
+                timeout of the caller's own; the caller raises it again once it has reported.
         """
         sent_ns = now()
         timeline = Timeline(sent_ns if due_ns is None else due_ns)
@@ -121,8 +125,10 @@ class Engine:
             status = Status.TIMEOUT if failure.timed_out else Status.CONNECT_ERROR
             reason = "first_token" if failure.timed_out else None
             exchange.abandon(status, failure.phase, reason, str(failure), now())
-        except GreenletExit:
-            exchange.abandon(Status.CANCELLED, None, "stopped", "ended by the run's end", now())
+        except (GreenletExit, gevent.Timeout) as broke:
+            exchange.abandon(Status.CANCELLED, None, "stopped", _why(broke), now())
+            if thrown is not None:
+                thrown.append(broke)
         finally:
             counts.in_flight -= 1
             if connection is not None:
@@ -192,3 +198,9 @@ class Engine:
             self._drop(connection)
         self._parser.close()
         self._receiver.close()
+
+
+def _why(broke: BaseException) -> str:
+    if isinstance(broke, gevent.Timeout):
+        return f"ended by a timeout of the task's own: {broke}"
+    return "ended by the run's end"

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from gevent.hub import GreenletExit
 from locust import User
 from locust.env import Environment
 from locust.exception import StopUser
@@ -109,16 +108,18 @@ class Gateway:
             group=group,
             extra_body=extra_body,
         )
-        outcome = run.send(job, stop_when=stop_when)
+        thrown: list[BaseException] = []
+        outcome = run.send(job, stop_when=stop_when, thrown=thrown)
         if outcome is None:
             raise StopUser
+        if thrown:  # a kill, or the task's own timeout: it ended the request, now it goes on
+            run.report(seq, job, outcome)
+            raise thrown[0]
         answer = Answer(outcome)
         try:
             yield answer
         finally:
             run.report(seq, job, _judged(answer))
-        if outcome.status is Status.CANCELLED and outcome.reason == "stopped":
-            raise GreenletExit  # the kill that ended the request is meant for the user too
 
 
 def _judged(answer: Answer) -> Outcome:

@@ -130,6 +130,8 @@ class Inputs:
                 f"--model is missing: {plan.rows_without_model} of {plan.rows} rows name no "
                 f"model; write --model M (GET {chosen.host}/v1/models lists them)"
             )
+        if plan.recorded_content and chosen.endpoint != "chat":
+            _check_no_messages(plan, chosen.endpoint)
         return plan
 
     def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target) -> None:
@@ -183,3 +185,12 @@ def _trace(chosen: Settings) -> Trace:
         time_unit=chosen.time_unit,
         skip_bad=chosen.skip_bad,
     )
+
+
+def _check_no_messages(plan: Plan, endpoint: str) -> None:
+    for planned in plan.planned():
+        if planned.row.messages is not None:
+            raise UsageError(
+                f"request {planned.row.request_id} is recorded as messages: send it with "
+                f"--endpoint chat, not {endpoint}"
+            )

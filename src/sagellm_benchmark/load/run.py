@@ -124,6 +124,7 @@ class Run:
         due_ns: int | None = None,
         *,
         stop_when: Callable[[str], bool] | None = None,
+        thrown: list[BaseException] | None = None,
     ) -> Outcome | None:
         """Send one planned request and wait for its end; the caller must `report` it.
 
@@ -131,6 +132,7 @@ class Run:
             job: What to send.
             due_ns: When it was due; now, if None.
             stop_when: Called with the text so far; True ends the request.
+            thrown: Gets what was thrown at the caller and ended the request; see the engine.
 
         Returns:
             Its outcome; None if the run is being stopped and nothing was sent.
@@ -138,7 +140,7 @@ class Run:
         if self.stopping:
             return None
         self.recorder.planned += 1
-        return self.engine.perform(job, due_ns, stop_when=stop_when)
+        return self.engine.perform(job, due_ns, stop_when=stop_when, thrown=thrown)
 
     def drop(self, seq: int, job: Job, due_ns: int) -> None:
         """Count a request that fell due while the cap on requests in flight was reached."""
