@@ -140,6 +140,7 @@ class Server:
         self.errors = []
         self._script = script
         self._tasks = set()
+        self._writers = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -154,6 +155,7 @@ class Server:
 
     async def _play(self, reader, writer):
         self._tasks.add(asyncio.current_task())
+        self._writers.append(writer)
         self.opened += 1
         self.open += 1
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -177,9 +179,13 @@ class Server:
 
     async def _end(self):
         self._server.close()
-        for task in list(self._tasks):
+        await asyncio.sleep(0.01)  # what was accepted just now begins
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()  # what is not sent by now has nobody to take it
         await asyncio.sleep(0.01)
 
 
