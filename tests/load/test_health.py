@@ -95,3 +95,12 @@ def test_the_file_limit_is_raised(monkeypatch):
     raise_file_limit()
     raise_file_limit()
     assert given == [(resource.RLIMIT_NOFILE, (4096, 4096))]
+
+
+def test_what_never_began_has_cost_nothing():
+    """A run that is stopped while it is prepared reports no CPU share, and stops only once."""
+    idle = Health()
+    idle.stop()
+    idle.stop()
+    assert idle.figures()["cpu_percent"] is None
+    assert idle.figures()["cpu_s"] == 0

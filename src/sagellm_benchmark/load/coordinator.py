@@ -190,6 +190,7 @@ class Coordinator:
         else:
             self._drive_open(run, OpenLoop(planned, self._job, self._launch))
         self.environment.runner.user_greenlets.join()
+        run.health.stop()  # how Locust stops a test, slowly, is no part of the load
         if not self._ending:
             self.end()
 

@@ -29,7 +29,7 @@ class Health:
         """Start and end, in nanoseconds, of each time the loop stood still for over 100 ms."""
         self._timer = get_hub().loop.timer(BEAT_S, BEAT_S)
         self._last_ns = 0
-        self._began = (0.0, 0.0)
+        self._began: tuple[float, float] | None = None
         self._cost = (0.0, 0.0)
 
     def start(self) -> None:
@@ -41,10 +41,13 @@ class Health:
         self._timer.start(self._beat)
 
     def stop(self) -> None:
-        """End; called once."""
+        """The load has ended, or never began; a second call changes nothing."""
+        began, self._began = self._began, None
+        if began is None:
+            return
         self._timer.stop()
         self._timer.close()
-        self._cost = (time.process_time() - self._began[0], time.monotonic() - self._began[1])
+        self._cost = (time.process_time() - began[0], time.monotonic() - began[1])
         gc.unfreeze()
 
     def _beat(self) -> None:
