@@ -713,7 +713,7 @@ def test_tokens_in_flight_are_counted():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's receive stamps are Linux's")
 def test_our_own_read_lag_is_sampled():
-    """Every 16th connection measures how late we read what the kernel had."""
+    """One connection in so many measures how late we read what the kernel had."""
     with server(once(plain(connection="close"))) as to, engine(to.url) as made:
         # The kernel begins to stamp a moment after it is first asked to.
         for _ in range(3 * SAMPLE_EVERY):

@@ -26,8 +26,8 @@ from sagellm_benchmark.wire.reply import Reply
 from sagellm_benchmark.wire.states import Phase, Status
 from sagellm_benchmark.wire.timeline import Timeline
 
-SAMPLE_EVERY = 16
-"""Every 16th connection, the first included, carries kernel receive stamps."""
+SAMPLE_EVERY = 64
+"""Every 64th connection, the first included, carries kernel receive stamps."""
 
 
 @dataclass
