@@ -165,7 +165,7 @@ class Hasty(GatewayUser):
 def test_a_task_that_gives_up_leaves_a_record_of_each_call(slow, tmp_path):
     """A task's own gevent.Timeout around a call cancels the call; none is lost."""
     options = ("--headless", *FILES, "-u", 2, "-r", 100, "-t", "2s")
-    with load(tmp_path, *options, *to(slow, "hasty"), file=HASTY) as process:
+    with load(tmp_path, *options, *to(slow, "gives-up"), file=HASTY) as process:
         came_out(process, 1)
         books_agree(process.run, slow)
         counts = process.run.summary["counts"]

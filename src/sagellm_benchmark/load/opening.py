@@ -9,6 +9,7 @@ import errno
 import os
 import socket as sockets
 import ssl
+from contextlib import ExitStack
 from typing import Any
 
 import gevent
@@ -77,16 +78,16 @@ def open_connection(target: Target, allowed_s: float) -> Connection:
 def _connect(target: Target) -> Any:
     failure: OSError | None = None
     for family, address in target.addresses:
-        socket = _plain_socket(family, sockets.SOCK_STREAM)
-        try:
-            _connect_to(socket, address)
-            return socket
-        except OSError as error:
-            failure = error
-            socket.close()
-        except BaseException:
-            socket.close()
-            raise
+        with ExitStack() as undo:
+            socket = _plain_socket(family, sockets.SOCK_STREAM)
+            undo.callback(socket.close)
+            try:
+                _connect_to(socket, address)
+            except OSError as error:
+                failure = error
+            else:
+                undo.pop_all()
+                return socket
     raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
 
 
