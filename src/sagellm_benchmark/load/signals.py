@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import gevent
 
 from sagellm_benchmark.load.files import write_html
+from sagellm_benchmark.load.finish import EXIT_UNUSABLE
 
 if TYPE_CHECKING:
     from sagellm_benchmark.load.coordinator import Coordinator
-
-EXIT_UNUSABLE = 3
 
 
 class Signals:
