@@ -143,7 +143,7 @@ class Load:
         path = self.folder / "locustfile.py"
         path.write_text(file, encoding="utf-8")
         self._streams = [(self.folder / name).open("wb") for name in ("stdout", "stderr")]
-        command = [sys.executable, "-m", "locust", "-f", str(path), *map(str, options)]
+        command = [sys.executable, "-m", *self.program(path), *map(str, options)]
         stdin, stdout, stderr = subprocess.DEVNULL, *self._streams
         if terminal is not None:
             command = [sys.executable, "-c", IN_TERMINAL, *command]
@@ -158,6 +158,10 @@ class Load:
             start_new_session=True,
             preexec_fn=_hear_interrupts,
         )
+
+    def program(self, locustfile):
+        """What is run, as Python's `-m` takes it."""
+        return ["locust", "-f", str(locustfile)]
 
     @property
     def out(self):
