@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 
 import gevent
 import pytest
 from tests.load.scripted import always, crowded, open_files, plain, refusing, server, wait_for
 
+from sagellm_benchmark.load import opening
 from sagellm_benchmark.load.opening import ConnectFailed, open_connection
 from sagellm_benchmark.load.target import Target, resolve
 from sagellm_benchmark.wire.states import Phase
@@ -37,6 +40,23 @@ def test_no_address_answers():
     with pytest.raises(ConnectFailed, match="no address"):
         open_connection(several(), 5)
     assert open_files() == before
+
+
+def test_what_this_machine_lacks_is_not_the_targets_fault(monkeypatch):
+    """No descriptor or no port left for a socket has a reason of its own; a refusal has none."""
+    for number, reason in ((errno.EMFILE, "no_files"), (errno.EADDRNOTAVAIL, "no_ports")):
+
+        def without(*_, number=number):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(opening, "_connect", without)
+        with pytest.raises(ConnectFailed, match=os.strerror(number)) as failed:
+            open_connection(several(refusing()), 5)
+        assert failed.value.reason == reason
+    monkeypatch.undo()
+    with pytest.raises(ConnectFailed) as refused:
+        open_connection(several(refusing()), 5)
+    assert refused.value.reason is None
 
 
 def test_the_time_allowed_is_for_all_of_it():

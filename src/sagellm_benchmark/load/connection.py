@@ -37,6 +37,7 @@ class Connection:
         exchange: The request that it carries now.
         idle_ns: Since when it carries none.
         read_lags_ms: Of a sampled socket, the kernel-to-us delay of each read.
+        sampled: Whether it is one.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Connection:
         "read_lags_ms",
         "reads",
         "receive_into",
+        "sampled",
         "stamps",
     )
 
@@ -67,12 +69,14 @@ class Connection:
         self.exchange: Exchange | None = None
         self.idle_ns = 0
         self.read_lags_ms: list[float] = []
+        self.sampled = False
 
     def sample_read_lag(self) -> None:
         """From now on compare the kernel's receive stamps with our own (plain sockets on Linux)."""
         if self._tls is None and hasattr(self._socket, "recvmsg") and os.uname().sysname == "Linux":
             self._socket.setsockopt(sockets.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self.receive_into = self._receive_stamped_into
+            self.sampled = True
 
     def _receive_stamped_into(self, buffer: memoryview) -> int:
         size, extra, _, _ = self._socket.recvmsg_into((buffer,), 64)

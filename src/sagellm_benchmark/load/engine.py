@@ -27,7 +27,7 @@ from sagellm_benchmark.wire.states import Phase, Status
 from sagellm_benchmark.wire.timeline import Timeline
 
 SAMPLE_EVERY = 64
-"""Every 64th connection, the first included, carries kernel receive stamps."""
+"""Every 64th connection carries kernel receive stamps, and one at least of those in use."""
 
 
 @dataclass
@@ -71,6 +71,7 @@ class Engine:
         self._keep_text = keep_text
         self._pool = Pool()
         self._opened = 0
+        self._sampling = 0
         self._parser = Parser(self._idle_spoke, self._tick)
         self._receiver = Receiver(self._parser.urgent)
 
@@ -123,7 +124,7 @@ class Engine:
             self._converse(exchange, connection, job)
         except ConnectFailed as failure:
             status = Status.TIMEOUT if failure.timed_out else Status.CONNECT_ERROR
-            reason = "first_token" if failure.timed_out else None
+            reason = "first_token" if failure.timed_out else failure.reason
             exchange.abandon(status, failure.phase, reason, str(failure), now())
         except (GreenletExit, gevent.Timeout) as broke:
             exchange.abandon(Status.CANCELLED, None, "stopped", _why(broke), now())
@@ -139,16 +140,22 @@ class Engine:
         while (connection := self._pool.take()) is not None:
             if connection.quiet():
                 timeline.reused = True
+                self._sample(connection)
                 return connection
             self._drop(connection)
         allowed_ns = min(self._deadlines.first_token, self._deadlines.total)
         connection = open_connection(self.target, allowed_ns / NS_PER_S)
         timeline.connected_ns = now()
-        if self._opened % SAMPLE_EVERY == 0:
-            connection.sample_read_lag()
+        self._sample(connection, self._opened % SAMPLE_EVERY == 0)
         self._opened += 1
         self._receiver.add(connection)
         return connection
+
+    def _sample(self, connection: Connection, chosen: bool = False) -> None:
+        """See to it that our read lag is measured whenever anything is read at all."""
+        if (chosen or not self._sampling) and not connection.sampled:
+            connection.sample_read_lag()
+        self._sampling += connection.sampled
 
     def _converse(self, exchange: Exchange, connection: Connection, job: Job) -> None:
         connection.exchange = exchange
@@ -169,6 +176,7 @@ class Engine:
     def _release(self, connection: Connection, exchange: Exchange) -> None:
         self._parser.live.pop(exchange, None)
         connection.exchange = None
+        self._sampling -= connection.sampled
         if connection.read_lags_ms:
             self.read_lags_ms += connection.read_lags_ms
             connection.read_lags_ms = []

@@ -22,6 +22,12 @@ from sagellm_benchmark.wire.states import Phase
 
 _plain_socket = monkey.get_original("socket", "socket")
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
+_OUR_WANT = {
+    errno.EMFILE: "no_files",
+    errno.ENFILE: "no_files",
+    errno.EADDRNOTAVAIL: "no_ports",
+}
+"""What this machine, and not the target, lacked: the verdict must not blame the target."""
 
 
 class ConnectFailed(Exception):
@@ -30,12 +36,16 @@ class ConnectFailed(Exception):
     Attributes:
         phase: How far it came.
         timed_out: The time allowed ran out; else the other side refused.
+        reason: `no_files` or `no_ports`, where it was this machine that had none left.
     """
 
-    def __init__(self, phase: Phase, message: str, *, timed_out: bool = False) -> None:
+    def __init__(
+        self, phase: Phase, message: str, *, timed_out: bool = False, reason: str | None = None
+    ) -> None:
         super().__init__(message)
         self.phase = phase
         self.timed_out = timed_out
+        self.reason = reason
 
 
 def open_connection(target: Target, allowed_s: float) -> Connection:
@@ -68,7 +78,8 @@ def open_connection(target: Target, allowed_s: float) -> Connection:
         message = f"no connection to {target.netloc} in {allowed_s:g} s"
         raise ConnectFailed(phase, message, timed_out=True) from None
     except (OSError, ssl.SSLError) as error:
-        raise ConnectFailed(phase, f"{target.netloc}: {_words(error)}") from None
+        reason = _OUR_WANT.get(error.errno)
+        raise ConnectFailed(phase, f"{target.netloc}: {_words(error)}", reason=reason) from None
     finally:
         timeout.close()
         if socket is not None and not done:
@@ -88,7 +99,7 @@ def _connect(target: Target) -> Any:
             else:
                 undo.pop_all()
                 return socket
-    raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
+    raise failure or OSError(errno.EDESTADDRREQ, "no address")
 
 
 def _connect_to(socket: Any, address: tuple[Any, ...]) -> None:
