@@ -15,9 +15,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from sagellm_benchmark.config.options import OPTIONS, parse_values
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.redact import redact
+from sagellm_benchmark.redact import forms, redact
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
+_PLAIN = ("accept", "accept-language", "content-type", "user-agent")
+"""Headers whose values are no secrets: to mask `application/json` would spoil every message."""
+
 _ENDPOINT = re.compile(r"/v1(/chat/completions|/completions|/embeddings)?$")
 """What people paste behind the host, and we add ourselves."""
 
@@ -75,6 +78,15 @@ class Settings:
                 f"--api-key-env {variable}: its value holds a line break or what is not ASCII"
             )
         return key
+
+    def secrets(self) -> tuple[str, ...]:
+        """What nothing that is kept or shown may hold: the key and the headers' values.
+
+        Raises:
+            UsageError: As `api_key`.
+        """
+        headers = ((name.lower(), value) for name, value in self.values["header"])
+        return forms([self.api_key, *(value for name, value in headers if name not in _PLAIN)])
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Every value with its source, for `run.json`; header values are hidden."""

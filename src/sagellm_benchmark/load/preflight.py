@@ -41,10 +41,9 @@ def ask(target: Target, settings: Settings) -> Server:
         UsageError: It does not.
     """
     headers = dict(settings.header)
-    secrets = [*headers.values()]
+    secrets = settings.secrets()
     if settings.api_key:
         headers["Authorization"] = f"Bearer {settings.api_key}"
-        secrets.append(settings.api_key)
     status, body = _get(target, "/v1/models", headers)
     if status in (401, 403):
         raise UsageError(
@@ -57,11 +56,11 @@ def ask(target: Target, settings: Settings) -> Server:
             f"{snippet(body, 120, secrets)} (--no-preflight sends the load all the same)"
         )
     listed = _entries(body, "data")
-    models = tuple(str(entry["id"]) for entry in listed if "id" in entry)
+    models = tuple(snippet(str(entry["id"]), 200, secrets) for entry in listed if "id" in entry)
     sagellm = not listed or any(entry.get("owned_by") == "sagellm" for entry in listed)
     engines = _engines(target, headers) if sagellm else None
     if engines is not None:
-        _check_engines(target, settings.model, engines)
+        _check_engines(target, settings.model, engines, secrets)
         return Server("sagellm", models)
     if settings.model and models and settings.model not in models:
         raise UsageError(
@@ -79,9 +78,11 @@ def _engines(target: Target, headers: dict[str, str]) -> list[dict[str, Any]] | 
     return _entries(body, "engines")
 
 
-def _check_engines(target: Target, model: str | None, engines: list[dict[str, Any]]) -> None:
+def _check_engines(
+    target: Target, model: str | None, engines: list[dict[str, Any]], secrets: tuple[str, ...]
+) -> None:
     # The gateway answers 200 to every stream, also with no engine behind it: only this tells.
-    ready = [str(e.get("model_id")) for e in engines if e.get("is_healthy")]
+    ready = [snippet(str(e.get("model_id")), 200, secrets) for e in engines if e.get("is_healthy")]
     if not ready:
         raise UsageError(
             f"--host {target.url}: this sageLLM gateway has no healthy engine "

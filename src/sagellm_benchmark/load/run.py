@@ -71,13 +71,12 @@ class Run:
         self.anchor = Anchor.take()
         self.health = Health()
         api_key = settings.api_key
-        secrets = tuple(value for value in (api_key, *dict(settings.header).values()) if value)
         self.engine = Engine(
             target,
             Deadlines.seconds(
                 settings.first_token_timeout, settings.idle_timeout, settings.timeout
             ),
-            secrets=secrets,
+            secrets=settings.secrets(),
             keep_text=settings.keep_content != "none",
         )
         prompts = None if plan is None else Prompts(identity.salt, plan.block_size)
