@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.trace.prompts import Prompts, vocabulary
+from sagellm_benchmark.trace.prompts import Prompts, Wording, vocabulary
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import open_trace
 
@@ -131,12 +131,39 @@ def test_floor_hashed_tails_are_their_own():
 
 
 def test_words_follow_the_tokenizer():
-    """With fewer words a token every length scales, and shared blocks stay shared."""
-    prompts = Prompts("", 64, words_per_token=0.75)
+    """With more tokens a word every length scales, and shared blocks stay shared."""
+    prompts = Prompts("", 64, Wording(4 / 3))
     one, two = (prompts.text(_row(130, [1, 2, last])).split() for last in (3, 4))
     assert len(one) == len(two) == 98
     assert one[:96] == two[:96]
     assert one[96] != two[96]
+
+
+def test_the_template_is_part_of_the_prompt():
+    """Tokens that the target adds by itself are left out of the words; one word remains."""
+    prompts = Prompts("", None, Wording(1.3, 9))
+    assert len(prompts.text(_row(1000)).split()) == round((1000 - 9) / 1.3)
+    assert len(prompts.text(_row(5)).split()) == 1
+
+
+@fixed
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=60), st.integers(0, 9), st.integers(0, 9),
+    st.integers(2, 64), st.floats(0.3, 2.0), st.integers(0, 40),
+)  # fmt: skip
+def test_any_tokenizer_keeps_prefixes(before, one, other, block, ratio, template):
+    """Whatever the ratio: the right length, equal ids equal words, another last id other words."""
+    prompts = Prompts("s", block, Wording(ratio, template))
+    tokens = block * (len(before) + 1) + template
+    texts = [
+        prompts.text(_row(tokens, [*before, last], name)).split()
+        for name, last in (("a", one), ("b", other))
+    ]
+    whole = round((tokens - template) / ratio)
+    assert [len(text) for text in texts] == [whole, whole]
+    shared = round(block * len(before) / ratio)
+    assert texts[0][:shared] == texts[1][:shared]
+    assert (texts[0] == texts[1]) == (one == other)
 
 
 def test_the_cache_is_bounded_and_unseen(monkeypatch):

@@ -1,9 +1,10 @@
 """Prompts made from token counts and block ids: the rule `words/1`.
 
-In: a row. Out: its prompt, one plain word a token, single spaces between. Equal block ids give
-equal bytes wherever they are made (any process, machine, Python); different ids differ in their
-first word unless they are equal modulo 4,096, and then within four. The salt changes the root block
-and nothing behind it: what a run shares inside itself stays shared, and nothing crosses runs.
+In: a row. Out: its prompt, plain words with single spaces between, as many as the target makes the
+row's tokens of. Equal block ids give equal bytes wherever they are made (any process, machine,
+Python); different ids differ in their first word unless they are equal modulo 4,096, and then
+within four. The salt changes the root block and nothing behind it: what a run shares inside itself
+stays shared, and nothing crosses runs.
 
 Rule: word k of a block with id i starts from x = (i·M + S) mod 2**48, M odd, S the salt's digest in
 the root block and 0 elsewhere. The four words x mod 4096, x div 4096 mod 4096, … come first, and
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -39,20 +41,49 @@ def vocabulary() -> tuple[str, ...]:
     return tuple(_WORDS_FILE.read_text("ascii").split())
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How many words make how many tokens, as the target counts them.
+
+    Attributes:
+        tokens_per_word: Tokens of one of our words, in the mean.
+        template_tokens: Tokens that the target adds to any prompt, such as a chat template's.
+        source: Who says so: "option", "fitted" (to the target's own counts) or "assumed".
+    """
+
+    tokens_per_word: float = 1.0
+    template_tokens: int = 0
+    source: str = "assumed"
+
+    def total(self, tokens: int) -> int:
+        """Words of a prompt that the target is to count so many tokens of; one at least."""
+        return max(1, self.reach(tokens - self.template_tokens))
+
+    def reach(self, tokens: int) -> int:
+        """How many words from a prompt's start so many of its tokens reach."""
+        return round(tokens / self.tokens_per_word)
+
+
+ONE_TOKEN_A_WORD = Wording()
+
+
 class Prompts:
     """Makes prompts; keeps the blocks that it made lately.
 
     Args:
         salt: Text that sets this run's prompts apart from other runs'; "" for none.
         block_size: Tokens of one prefix block; None where rows have no block ids.
-        words_per_token: Words to write for one token of the target's tokenizer.
+        wording: How many words make how many tokens.
     """
 
-    def __init__(self, salt: str, block_size: int | None, words_per_token: float = 1.0) -> None:
+    def __init__(
+        self, salt: str, block_size: int | None, wording: Wording = ONE_TOKEN_A_WORD
+    ) -> None:
         self._salt = salt.encode()
         self._salt_number = _number(b"salt", self._salt) if salt else 0
-        self._block_words = max(1, round((block_size or 1) * words_per_token))
-        self._words_per_token = words_per_token
+        self._block_tokens = block_size or 1
+        self._least_whole = int(self._block_tokens / wording.tokens_per_word)
+        self._wording = wording
         self._blocks = _Cache(_CACHE_BYTES)
 
     def text(self, row: Row) -> str:
@@ -63,25 +94,27 @@ class Prompts:
         """
         if not row.input_tokens:
             raise UsageError(f"request {row.request_id}: no input_tokens to make a prompt from")
-        left = max(1, round(row.input_tokens * self._words_per_token))
+        total, written = self._wording.total(row.input_tokens), 0
         parts: list[str] = []
         for place, block_id in enumerate(row.prefix_block_ids or ()):
-            if left <= 0:
-                break
-            parts.append(self._block(block_id, min(left, self._block_words), root=place == 0))
-            left -= self._block_words
-        if left > 0:
-            parts.append(self._unique(row.request_id, left))
+            # From the prompt's start, so that no block's rounding moves those behind it.
+            end = min(total, self._wording.reach((place + 1) * self._block_tokens))
+            if end > written:
+                parts.append(self._block(block_id, end - written, root=place == 0))
+                written = end
+        if written < total:
+            parts.append(self._unique(row.request_id, total - written))
         return " ".join(parts)
 
     def _block(self, block_id: int, words: int, *, root: bool) -> str:
         """The first `words` words of a block; only whole blocks are worth keeping."""
-        key = (block_id, root)
-        if words == self._block_words and (text := self._blocks.get(key)) is not None:
+        whole = words >= self._least_whole
+        key = (block_id, root, words)
+        if whole and (text := self._blocks.get(key)) is not None:
             return text
         start = (block_id * _SPREAD + (self._salt_number if root else 0)) % _RANGE
         text = _text(start, b"block", str(block_id).encode(), words)
-        if words == self._block_words:
+        if whole:
             self._blocks.put(key, text)
         return text
 
@@ -95,16 +128,16 @@ class _Cache:
     """Texts by block, the longest unused thrown away first once their bytes exceed a bound."""
 
     def __init__(self, limit: int) -> None:
-        self._texts: OrderedDict[tuple[int, bool], str] = OrderedDict()
+        self._texts: OrderedDict[tuple[int, bool, int], str] = OrderedDict()
         self._room = limit
 
-    def get(self, key: tuple[int, bool]) -> str | None:
+    def get(self, key: tuple[int, bool, int]) -> str | None:
         text = self._texts.get(key)
         if text is not None:
             self._texts.move_to_end(key)
         return text
 
-    def put(self, key: tuple[int, bool], text: str) -> None:
+    def put(self, key: tuple[int, bool, int], text: str) -> None:
         self._texts[key] = text
         self._room -= len(text)
         while self._room < 0:
