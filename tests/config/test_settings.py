@@ -42,6 +42,11 @@ def test_a_trace_needs_nothing_else():
         ({**MADE, "endpoint": "embeddings", "output_tokens": None}, True, False),
         ({**TRACE, "start": "0", "end": "10", "limit": "5", "skip_bad": True}, False, False),
         ({**TRACE, "format": "columns", "map": "arrival=a,input_tokens=b"}, False, False),
+        ({**TRACE, "retry": "3", "cancel_rate": "0", "cancel_after": "1.5s"}, False, False),
+        (
+            {**TRACE, "cancel_rate": "1", "cancel_after": "2s", "no_stream": True},
+            *(False, False),
+        ),
     ],
     ids=str,
 )
@@ -82,6 +87,18 @@ CONTRADICTIONS = [
         {**TRACE, "output_length": "exact", "endpoint": "embeddings"},
         "--output-length exact has no meaning with --endpoint embeddings",
     ),
+    ({**TRACE, "cancel_rate": "0.1"}, "--cancel-rate needs --cancel-after 20tok or 1.5s"),
+    ({**TRACE, "cancel_rate": "0"}, "--cancel-rate needs --cancel-after 20tok or 1.5s"),
+    ({**TRACE, "cancel_after": "20tok"}, "--cancel-after needs --cancel-rate F"),
+    ({**TRACE, "cancel_after": "20tok", "cancel_rate": "2"}, "--cancel-rate must be between 0"),
+    *(
+        (
+            {**TRACE, "cancel_after": "20tok", "cancel_rate": "0.1", key: value},
+            "--cancel-after counts tokens of a stream, and whole replies are asked for",
+        )
+        for key, value in (("no_stream", True), ("endpoint", "embeddings"))
+    ),
+    ({**TRACE, "retry": "-1"}, "--retry must be at least 0"),
     ({**TRACE, "limit": "0"}, "--limit must be at least 1"),
     ({**TRACE, "token_source": "guess"}, "--token-source must be one of auto, usage, chunks"),
     ({**TRACE, "run_id": "../up"}, "--run-id must be 1 to 64"),
@@ -108,6 +125,15 @@ def test_own_tasks_take_no_trace():
         value = {"skip_bad": True, "cut_sessions": True, "map": "a=b"}.get(option.key, value)
         with pytest.raises(UsageError, match=f"^{option.flag} replays a trace: GatewayUser"):
             made({option.key: value}, tasks=True)
+
+
+@pytest.mark.parametrize("key", ["cancel_rate", "cancel_after"])
+def test_own_tasks_leave_by_themselves(key):
+    """Which call of a task is cut off is for the task to say; a retry is as good there."""
+    assert made({"retry": "2"}, tasks=True).retry == 2
+    given = {"cancel_rate": "0.5", "cancel_after": "3tok"}
+    with pytest.raises(UsageError, match=f"^--{key.replace('_', '-')} .*stop_when="):
+        made({key: given[key]}, tasks=True)
 
 
 def test_settings_cannot_be_changed():

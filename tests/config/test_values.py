@@ -30,6 +30,8 @@ GOOD = [
     *((values.pairs, "A=x", {"A": "x"}), (values.pairs, " A = x , B=y=z ", {"A": "x", "B": "y=z"})),
     *((values.warmup, "30s", ("s", 30.0)), (values.warmup, "0.5s", ("s", 0.5))),
     (values.warmup, " 200req ", ("req", 200.0)),
+    *((values.share, "0", 0.0), (values.share, "1", 1.0), (values.share, "0.25", 0.25)),
+    *((values.patience, " 20tok ", ("tok", 20.0)), (values.patience, "1.5s", ("s", 1.5))),
 ]
 
 BAD = [
@@ -47,6 +49,11 @@ BAD = [
     *((values.header, text) for text in ("", "X", "=a", "X Y=a", "X:=a", "ü=a", "X: a")),
     *((values.header, text) for text in ("X=a\r\nY: b", "X=\x00", "X=\x7f", "X=ü")),
     *((values.pairs, text) for text in ("", "A", "A=", "=x", "A=x,", "A=x,,B=y", "A=x,A=y")),
+    *((values.share, text) for text in ("-0.1", "1.1", "10%", "nan", "")),
+    *(
+        (values.patience, text)
+        for text in ("", "20", "tok", "0tok", "0.0s", "1.5tok", "2 s", "1e3s")
+    ),
     *((values.warmup, text) for text in ("", "30", "s", "-1s", "30 s", "1e3s", "30m", "1.req")),
 ]
 

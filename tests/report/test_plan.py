@@ -60,9 +60,9 @@ What will happen
             --host http://127.0.0.1:8000
   defaults  --seed 0  --salt run  --endpoint chat  --output-length cap
             --first-token-timeout 120  --idle-timeout 60  --timeout 600
-            --token-source auto  --itl list  --keep-content none  --out runs
-            --stop-timeout 30  temperature: the server's
-            no cap on requests in flight
+            --retry 0  --token-source auto  --itl list  --keep-content none
+            --out runs  --stop-timeout 30  temperature: the server's
+            no cap on requests in flight  no user leaves early
 """
 
 
@@ -77,6 +77,14 @@ def test_the_block_says_what_will_happen():
     )
     plan = plan_of(sessions=412, drops={"zero_output": 3, "bad_json": 1})
     assert plan_block(plan, chosen, **RUN) == GOLDEN
+
+
+def test_retries_and_users_who_leave_are_announced():
+    """What was asked of them stands as it was written."""
+    chosen = settings_of(retry="2", cancel_rate="0.25", cancel_after="20tok")
+    block = plan_block(plan_of(), chosen, **RUN)
+    assert "--retry 2  --cancel-rate 0.25  --cancel-after 20tok" in block
+    assert "no user leaves early" not in block
 
 
 def test_a_made_load_is_planned_and_described():

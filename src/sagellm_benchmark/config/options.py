@@ -13,103 +13,10 @@ from typing import Any
 
 from sagellm_benchmark.config import values
 from sagellm_benchmark.config.option import Option
+from sagellm_benchmark.config.trace_options import TRACE_OPTIONS
 
 OPTIONS: tuple[Option, ...] = (
-    Option("--trace", "the trace to replay", values.text, metavar="FILE", group="trace"),
-    Option(
-        "--format",
-        "the trace's format, where it is not to be sniffed",
-        values.text,
-        metavar="NAME",
-        group="trace",
-    ),
-    Option(
-        "--map",
-        "columns of --format columns: arrival=ts,input_tokens=p,…",
-        values.pairs,
-        metavar="FIELD=COLUMN,…",
-        group="trace",
-    ),
-    Option(
-        "--time-unit",
-        "unit of the arrival column",
-        values.text,
-        choices=("s", "ms", "rfc3339"),
-        group="trace",
-    ),
-    Option("--skip-bad", "leave bad rows out and count them", group="trace"),
-    Option(
-        "--start",
-        "skip what arrived before this second of the trace; it becomes 0",
-        values.seconds,
-        metavar="S",
-        group="trace",
-        page=True,
-    ),
-    Option(
-        "--end",
-        "stop at this second of the trace",
-        values.seconds,
-        metavar="S",
-        group="trace",
-        page=True,
-    ),
-    Option("--limit", "replay at most N rows", values.count, metavar="N", group="trace", page=True),
-    Option("--cut-sessions", "let --limit cut through sessions", group="trace"),
-    Option(
-        "--speed",
-        "time scale: 2 sends twice as fast (default 1)",
-        values.positive,
-        metavar="X",
-        group="trace",
-        page=True,
-    ),
-    Option(
-        "--rate",
-        "retime to R requests/s on average, shape kept",
-        values.positive,
-        metavar="R",
-        group="trace",
-        page=True,
-    ),
-    Option(
-        "--concurrency",
-        "closed loop: N users, each sends its next row when its last is done",
-        values.count,
-        metavar="N",
-        group="trace",
-        page=True,
-    ),
-    Option(
-        "--input-tokens", "no trace: prompts of N tokens", values.count, metavar="N", group="trace"
-    ),
-    Option(
-        "--output-tokens", "no trace: replies of N tokens", values.count, metavar="N", group="trace"
-    ),
-    Option("--requests", "no trace: N requests", values.count, metavar="N", group="trace"),
-    Option(
-        "--burstiness",
-        "no trace: shape of the Gamma arrivals of --rate; 1 is Poisson, inf constant (default 1)",
-        values.burstiness,
-        metavar="K",
-        group="trace",
-    ),
-    Option(
-        "--seed",
-        "seed of all that is drawn (default 0)",
-        values.whole,
-        0,
-        metavar="N",
-        group="trace",
-    ),
-    Option(
-        "--salt",
-        "set into every prompt's first words: run (new each run), none, or TEXT (default run)",
-        values.text,
-        "run",
-        metavar="run|none|TEXT",
-        group="trace",
-    ),
+    *TRACE_OPTIONS,
     Option(
         "--model",
         "the model to ask for; overrides every row",
@@ -218,6 +125,31 @@ OPTIONS: tuple[Option, ...] = (
         page=True,
     ),
     Option(
+        "--retry",
+        "connect again, up to N times, where a connection never stood (default 0: fail)",
+        values.whole,
+        0,
+        metavar="N",
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--cancel-rate",
+        "share of the requests whose user leaves before the reply is complete, 0 to 1",
+        values.share,
+        metavar="F",
+        group="request",
+        page=True,
+    ),
+    Option(
+        "--cancel-after",
+        "when that user leaves: after N token frames, or S seconds from sent",
+        values.patience,
+        metavar="20tok|1.5s",
+        group="request",
+        page=True,
+    ),
+    Option(
         "--warmup",
         "leave the first seconds or requests out of the headline",
         values.warmup,
@@ -270,7 +202,6 @@ OPTIONS: tuple[Option, ...] = (
         metavar="NAME",
     ),
     Option("--plan", "say what would be sent, and stop"),
-    # fmt: on,
 )
 
 BY_KEY: dict[str, Option] = {option.key: option for option in OPTIONS}

@@ -195,6 +195,23 @@ def _check_load(values: Mapping[str, Any]) -> None:
         raise UsageError("--format columns needs --map arrival=COLUMN,input_tokens=COLUMN,…")
     if values["output_length"] == "exact" and values["endpoint"] == "embeddings":
         raise UsageError("--output-length exact has no meaning with --endpoint embeddings")
+    _check_leaving(values)
+
+
+def _check_leaving(values: Mapping[str, Any]) -> None:
+    """Users who leave: how many and when belong together, and token frames are only streamed."""
+    rate, after = values["cancel_rate"], values["cancel_after"]
+    if rate is not None and after is None:
+        raise UsageError("--cancel-rate needs --cancel-after 20tok or 1.5s: when a user leaves")
+    if after is None:
+        return
+    if rate is None:
+        raise UsageError("--cancel-after needs --cancel-rate F: the share of users who leave")
+    if after[0] == "tok" and (values["no_stream"] or values["endpoint"] == "embeddings"):
+        raise UsageError(
+            "--cancel-after counts tokens of a stream, and whole replies are asked for: write "
+            "seconds, such as 1.5s"
+        )
 
 
 def _check_synthetic(values: Mapping[str, Any], given: set[str]) -> None:
@@ -228,3 +245,9 @@ def _no_trace_options(values: Mapping[str, Any]) -> None:
         ours = option.group == "trace" and option.key not in ("seed", "salt")
         if ours and values[option.key] not in (None, False):
             raise UsageError(f"{option.flag} replays a trace: GatewayUser sends its own tasks")
+    for key in ("cancel_rate", "cancel_after"):
+        if values[key] is not None:
+            raise UsageError(
+                f"--{key.replace('_', '-')} makes users of a replay leave: in a task end the call "
+                "with stop_when="
+            )

@@ -139,3 +139,19 @@ def warmup(value: str) -> tuple[str, float]:
     if not matched:
         raise ValueError(f"must be seconds or requests, such as 30s or 200req, not {value!r}")
     return matched[2], float(matched[1])
+
+
+def share(value: str) -> float:
+    """A part of the whole, 0 to 1."""
+    number = _number(value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"must be between 0 and 1, not {value}")
+    return number
+
+
+def patience(value: str) -> tuple[str, float]:
+    """How long a user waits: `20tok` or `1.5s`, above 0; a pair of unit and amount."""
+    matched = re.fullmatch(r"(?:(\d+)tok|(\d+(?:\.\d+)?)s)", value.strip())
+    if not matched or not float(matched[1] or matched[2]):
+        raise ValueError(f"must be tokens or seconds, such as 20tok or 1.5s, not {value!r}")
+    return ("tok", float(matched[1])) if matched[1] else ("s", float(matched[2]))

@@ -221,6 +221,8 @@ def _implied(settings: Settings, *, replay: bool) -> Iterator[str]:
         yield "no cap on requests in flight"
     if settings.warmup is None:
         yield "no warm-up"
+    if replay and settings.cancel_rate is None:
+        yield "no user leaves early"
     if not any("error_rate" in text for text in settings.slo):
         yield "fails if any request fails (--slo error_rate<=0)"
 
@@ -235,7 +237,7 @@ def _flag(key: str, value: Any) -> str:
 
 
 def _words(key: str, value: Any) -> str:
-    if key == "warmup":
+    if key in ("warmup", "cancel_after"):
         return f"{value[1]:g}{value[0]}"
     if key == "map" or key == "model_map":
         return ",".join(f"{name}={of}" for name, of in value.items())
