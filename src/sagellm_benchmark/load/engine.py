@@ -21,6 +21,7 @@ from sagellm_benchmark.load.pool import Pool
 from sagellm_benchmark.load.receiver import Receiver
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.record.record import TEXT_BYTES
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.reply import Reply
 from sagellm_benchmark.wire.states import Phase, Status
@@ -52,7 +53,7 @@ class Engine:
         target: Where they go.
         deadlines: How long each may take.
         secrets: What no message may show.
-        keep_text: Keep the replies' text in the outcomes.
+        keep_text: Keep the replies' text in the outcomes, so much of it as a record may hold.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Engine:
             expected_output=job.ask.max_tokens,
             exact=job.ask.exact,
             keep_text=self._keep_text or job.keep_text,
+            room=None if job.keep_text else TEXT_BYTES + 1,  # one more tells that it was cut
             secrets=self._secrets,
         )
         exchange = Exchange(reply, self._deadlines, sent_ns, job.ask.stream, stop_when)

@@ -20,6 +20,7 @@ from locust.user.task import LOCUST_STATE_WAITING
 from sagellm_benchmark.load import plugin
 from sagellm_benchmark.load.dispatch import Role
 from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import CODES, Status
 
@@ -119,16 +120,16 @@ class Gateway:
         try:
             yield answer
         finally:
-            run.report(seq, job, _judged(answer))
+            run.report(seq, job, _judged(answer, run.secrets))
 
 
-def _judged(answer: Answer) -> Outcome:
+def _judged(answer: Answer, secrets: tuple[str, ...]) -> Outcome:
     outcome = answer.outcome
     if answer.failure is not None and outcome.status is Status.OK:
         outcome.status = Status.MALFORMED
         outcome.reason = FAILED_BY_TASK
         outcome.code = CODES[Status.MALFORMED]
-        outcome.message = answer.failure[:300]
+        outcome.message = snippet(answer.failure, secrets=secrets)
     return outcome
 
 

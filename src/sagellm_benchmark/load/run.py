@@ -71,12 +71,13 @@ class Run:
         self.anchor = Anchor.take()
         self.health = Health()
         api_key = settings.api_key
+        self.secrets = settings.secrets()
         self.engine = Engine(
             target,
             Deadlines.seconds(
                 settings.first_token_timeout, settings.idle_timeout, settings.timeout
             ),
-            secrets=settings.secrets(),
+            secrets=self.secrets,
             keep_text=settings.keep_content != "none",
         )
         prompts = None if plan is None else Prompts(identity.salt, plan.block_size)
@@ -98,6 +99,7 @@ class Run:
             token_source=self.settings.token_source,
             itl=self.settings.itl,
             keep_content=self.settings.keep_content,
+            secrets=self.secrets,
         )
 
     def begin(self, origin_ns: int) -> None:

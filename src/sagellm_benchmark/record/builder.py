@@ -14,7 +14,8 @@ from typing import Any, Literal
 from sagellm_benchmark.clock import NS_PER_S, Anchor
 from sagellm_benchmark.record.buckets import BucketCounts, count_gaps
 from sagellm_benchmark.record.protocol_metrics import protocol_metrics
-from sagellm_benchmark.record.record import Asked, RecordError, RequestRecord
+from sagellm_benchmark.record.record import TEXT_BYTES, Asked, RecordError, RequestRecord
+from sagellm_benchmark.redact import mask
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import Status, is_short
@@ -52,6 +53,7 @@ class RecordContext:
             "chunks" (one a token frame, a lower bound), "auto" (usage, else chunks).
         itl: "list" keeps every gap; "hist" keeps counts of them instead.
         keep_content: Whose text is kept.
+        secrets: What no text may hold.
     """
 
     anchor: Anchor
@@ -61,6 +63,7 @@ class RecordContext:
     token_source: Literal["auto", "usage", "chunks"] = "auto"
     itl: Literal["list", "hist"] = "list"
     keep_content: Literal["none", "errors", "all"] = "none"
+    secrets: tuple[str, ...] = ()
 
     def record(
         self,
@@ -93,6 +96,7 @@ class RecordContext:
         gaps_ms, gap_histogram = self._gaps(outcome.token_ns)
         metrics, unobserved = _metrics(outcome, tokens, gaps_ms, self.anchor)
         due_s = (outcome.due_ns - self.origin_ns) / NS_PER_S
+        text, cut = self._text(outcome)
         known = row or _NO_ROW
         return RequestRecord(
             seq=planned_seq,
@@ -138,10 +142,10 @@ class RecordContext:
             bytes=outcome.bytes,
             chunk_gaps_ms=gaps_ms or [],
             gap_histogram=gap_histogram,
-            flags=_flags(outcome, tokens, source, asked),
+            flags=_flags(outcome, tokens, source, asked) + cut,
             metrics=metrics,
             unobserved=unobserved,
-            text=self._text(outcome),
+            text=text,
         )
 
     def _seconds(self, stamp_ns: int | None) -> float | None:
@@ -161,10 +165,17 @@ class RecordContext:
             return "usage", by_usage
         return "chunks", outcome.chunks or None
 
-    def _text(self, outcome: Outcome) -> str | None:
+    def _text(self, outcome: Outcome) -> tuple[str | None, list[str]]:
+        """What is kept of the reply's text, and a flag where that is not all of it."""
         failed = outcome.status is not Status.OK
-        keep = self.keep_content == "all" or (self.keep_content == "errors" and failed)
-        return (outcome.text or None) if keep else None
+        if not outcome.text or not (
+            self.keep_content == "all" or (self.keep_content == "errors" and failed)
+        ):
+            return None, []
+        data = mask(outcome.text, self.secrets).encode("utf-8", "replace")
+        # What is left of a character that the cut goes through is no character.
+        text = data[:TEXT_BYTES].decode("utf-8", "ignore")
+        return text, ["text_cut"] if len(data) > TEXT_BYTES else []
 
 
 def _metrics(

@@ -14,6 +14,9 @@ from sagellm_benchmark.record.buckets import BucketCounts
 
 SCHEMA = "sagellm.record/1"
 
+TEXT_BYTES = 16 * 1024
+"""Most bytes of a reply's text in its record, in UTF-8."""
+
 StatusWord = Literal[
     "ok",
     "http_error",

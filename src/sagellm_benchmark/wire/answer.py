@@ -8,6 +8,8 @@ what only the end of the body completes (`sure`: the framing itself says that th
 
 from __future__ import annotations
 
+import sys
+
 from sagellm_benchmark.protocol import ErrorCode
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.wire import complaint
@@ -22,6 +24,8 @@ WHOLE_LIMIT = 64 * 1024 * 1024
 PAGE_LIMIT = 64 * 1024
 """Most bytes that are read of an error page."""
 
+_PIECES = 256
+
 
 class Answer:
     """What the server has said so far.
@@ -34,6 +38,7 @@ class Answer:
         answered_ns: Since when the answer has been complete; None while it is not.
         empty: Nothing that counts as output has come.
         flags: What is worth a line, with how often or with its value; None where it simply is so.
+        texts: The text kept so far.
     """
 
     __slots__ = (
@@ -48,14 +53,16 @@ class Answer:
         "message",
         "output_tokens",
         "retryable",
+        "room",
         "secrets",
         "server_id",
         "texts",
     )
 
-    def __init__(self, keep_text: bool, secrets: tuple[str, ...]) -> None:
+    def __init__(self, keep_text: bool, secrets: tuple[str, ...], room: int | None = None) -> None:
         self.keep_text = keep_text
         self.secrets = secrets
+        self.room = sys.maxsize if room is None else room
         self.ending: Ending | None = None
         self.message: str | None = None
         self.code: ErrorCode | None = None
@@ -81,6 +88,14 @@ class Answer:
         if self.ending is None:
             self.ending = ending
             self.message, self.code, self.retryable = said
+
+    def keep(self, text: str | None) -> None:
+        """Keep a piece of the text, while there is room for characters."""
+        if text and self.room > 0:
+            self.texts.append(text[: self.room])
+            self.room -= len(text)
+            if len(self.texts) == _PIECES:  # a piece costs ten times its text
+                self.texts = ["".join(self.texts)]
 
     def count(self, flag: str) -> None:
         """Count one more of what a flag stands for."""
@@ -155,8 +170,8 @@ class WholeReader:
         message = choice.message or Delta(content=choice.text)
         if answer.finish_reason is None:
             answer.finish_reason = choice.finish_reason or None
-        if message.content and answer.keep_text:
-            answer.texts.append(message.content)
+        if answer.keep_text:
+            answer.keep(message.content)
         if message.speaks() or message.thinks():
             answer.empty = False
 

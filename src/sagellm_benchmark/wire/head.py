@@ -38,7 +38,7 @@ def choose_reader(
         inflater = Inflater()
         answer.flags[coding] = None
     if "retry-after" in headers:
-        answer.flags["retry_after"] = snippet(headers["retry-after"], 40)
+        answer.flags["retry_after"] = snippet(headers["retry-after"], 40, answer.secrets)
     legible = inflater is not None or coding == "identity"
     refused = _refusal(framing, answer, legible)
     if refused is not None:
@@ -49,7 +49,8 @@ def choose_reader(
         answer.flags["no_content_type"] = None
     elif wanted not in kind:
         note = f"{kind} instead of {wanted}"
-        return PageReader(answer, Ending.CONTENT_TYPE, note, True), inflater
+        # A page is a proxy's or a login's; anything else may well be what the model wrote.
+        return PageReader(answer, Ending.CONTENT_TYPE, note, kind == "text/html"), inflater
     return (StreamReader if stream else WholeReader)(answer, timeline), inflater
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
-from sagellm_benchmark.redact import snippet
+from sagellm_benchmark.redact import mask, snippet
 from sagellm_benchmark.wire.answer import Answer, WholeReader
 from sagellm_benchmark.wire.head import Reader, choose_reader
 from sagellm_benchmark.wire.http import HEAD_LIMIT, HTTP_ERRORS, Framing, Inflater, TooLarge
@@ -33,6 +33,7 @@ class Reply:
         expected_output: Tokens asked for; None where nobody knows.
         exact: Fewer tokens than that are a failure.
         keep_text: Keep the answer's text.
+        room: Most characters that are kept of it; None for all.
         secrets: What no message may hold.
 
     Attributes:
@@ -69,6 +70,7 @@ class Reply:
         expected_output: int | None = None,
         exact: bool = False,
         keep_text: bool = False,
+        room: int | None = None,
         secrets: tuple[str, ...] = (),
     ) -> None:
         self.timeline = timeline
@@ -77,7 +79,7 @@ class Reply:
         self._stream = stream and endpoint is not Endpoint.EMBEDDINGS
         self._asked = expected_output
         self._exact = exact
-        self._answer = Answer(keep_text, secrets)
+        self._answer = Answer(keep_text, secrets, room)
         self._framing = Framing()
         self._parts = self._framing.parts
         self._reader: Reader | None = None
@@ -204,13 +206,13 @@ class Reply:
             http_status=http_status,
             message=snippet(message, secrets=answer.secrets) if message else None,
             retryable=True if http_status in _RETRYABLE else answer.retryable,
-            finish_reason=answer.finish_reason,
+            finish_reason=_word(answer.finish_reason, answer.secrets),
             input_tokens=answer.input_tokens,
             output_tokens=answer.output_tokens,
             bytes=self._bytes,
             flags=answer.flag_lines(),
             text=self.text,
-            server_id=answer.server_id,
+            server_id=_word(answer.server_id, answer.secrets),
         )
 
     def _turn(self, error: Exception | None, stamp_ns: int) -> None:
@@ -309,3 +311,10 @@ class Reply:
             )
             if ending is not None:
                 answer.flags["cut_after_answer"] = None
+
+
+def _word(text: str | None, secrets: tuple[str, ...]) -> str | None:
+    """An id or a reason as the server named it, which is a word and no place for anything else."""
+    if text is None or (len(text) <= 64 and text.isprintable() and mask(text, secrets) == text):
+        return text
+    return snippet(text, 64, secrets)

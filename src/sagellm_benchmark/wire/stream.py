@@ -236,7 +236,7 @@ class StreamReader:
         if timeline.first_answer_ns is None and speaks:
             timeline.first_answer_ns = stamp_ns
         if self._answer.keep_text:
-            self._answer.texts.append(text or "")
+            self._answer.keep(text)
         elif timeline.first_answer_ns is not None:
             self._steady = choice.index
 
