@@ -102,7 +102,7 @@ def test_a_rate_is_reached_over_the_selected_rows():
     trace = open_trace(TRACES / "azure_lookalike.csv")
     selection = Selection(start_s=5.0, end_s=40.0)
     taken = [row.arrival_time_s for row in select(trace.rows(), selection)]
-    factor = pace_factor(trace, selection, Pace(rate=11.0))
+    factor = pace_factor(select(trace.rows(), selection), Pace(rate=11.0))
     assert (len(taken) - 1) / ((taken[-1] - taken[0]) / factor) == pytest.approx(11.0)
 
 
@@ -110,4 +110,4 @@ def test_no_rate_without_a_span(tmp_path):
     """Rows at one instant have no pace to change."""
     trace = open_trace(native(tmp_path / "t.jsonl", {}, {"arrival_time_s": 0.0}))
     with pytest.raises(UsageError, match="--rate: all rows arrive at one instant"):
-        pace_factor(trace, Selection(), Pace(rate=1.0))
+        pace_factor(trace.rows(), Pace(rate=1.0))

@@ -154,8 +154,7 @@ class Requests:
     def _max_tokens(self, row: Row) -> int | None:
         if self._settings.output_length == "free" or self._endpoint is Endpoint.EMBEDDINGS:
             return None
-        recorded = row.max_tokens if row.output_tokens is None else row.output_tokens
-        return recorded or None  # a recorded reply without a token is no cap of 0
+        return row.reply_tokens
 
     def _job(
         self,

@@ -17,12 +17,11 @@ from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.metrics import gateway
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
+from sagellm_benchmark.schedule.counts import FIRST_TOKEN_S, TOKEN_S, reply_s
 from sagellm_benchmark.schedule.plan import Plan
 
 WIDTH = 80
 
-_FIRST_TOKEN_S = 0.5
-_TOKEN_S = 0.02
 _RECORD_BYTES = 900
 _GAP_BYTES = 25
 _WORD_BYTES = 6
@@ -105,7 +104,8 @@ def _amount(total: int, rows: int, way: str, bound: str) -> str:
 def _streams(plan: Plan, settings: Settings) -> list[str]:
     if settings.closed:
         return [f"{peak_streams(plan, settings):,} at once, a new one when one is done"]
-    parts = [f"about {plan.peak_streams:,} at once (estimated: 0.5 s, then 20 ms a token)"]
+    estimate = f"(estimated: {FIRST_TOKEN_S:g} s, then {TOKEN_S * 1000:g} ms a token)"
+    parts = [f"about {plan.peak_streams:,} at once {estimate}"]
     cap = settings.max_in_flight
     if cap is not None:
         parts.append(f"what falls due while {cap:,} fly is dropped")
@@ -177,8 +177,7 @@ def _gateway(plan: Plan, settings: Settings) -> str | None:
 
 
 def _tokens_per_s(plan: Plan) -> float:
-    last_reply_s = _FIRST_TOKEN_S + plan.output_tokens / plan.rows * _TOKEN_S
-    return plan.output_tokens / (plan.span_s + last_reply_s)
+    return plan.output_tokens / (plan.span_s + reply_s(plan.output_tokens / plan.rows))
 
 
 def _run_time(plan: Plan, settings: Settings) -> str | None:

@@ -26,7 +26,7 @@ def converted(trace: Trace, selection: Selection, pace: Pace) -> tuple[Header, I
     Raises:
         UsageError: The trace is bad, or no row is selected.
     """
-    factor = pace_factor(trace, selection, pace)
+    factor = pace_factor(select(trace.rows(), selection), pace)
     rows = sum(1 for _ in select(trace.rows(), selection))
     if not rows:
         raise UsageError(f"{trace.path}: no rows to write; see --start, --end")

@@ -115,3 +115,15 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     clone_of: str | None = None
     clone_index: int | None = None
     phase: Literal["warmup", "measure"] | None = None
+
+    @property
+    def has_content(self) -> bool:
+        """Whether its prompt was recorded, and need not be made."""
+        recorded = (self.messages, self.prompt, self.prompt_token_ids)
+        return any(part is not None for part in recorded)
+
+    @property
+    def reply_tokens(self) -> int | None:
+        """Tokens of reply to ask for: of the recorded one, else its cap; None where neither is."""
+        recorded = self.max_tokens if self.output_tokens is None else self.output_tokens
+        return recorded or None  # a recorded reply without a token is no cap of 0

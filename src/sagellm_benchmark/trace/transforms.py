@@ -14,7 +14,6 @@ from typing import Any
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.row import Row
-from sagellm_benchmark.trace.source import Trace
 
 
 @dataclass(frozen=True)
@@ -89,21 +88,21 @@ class Pace:
         return {"op": "speed", "factor": factor} if factor != 1.0 else None
 
 
-def pace_factor(trace: Trace, selection: Selection, pace: Pace) -> float:
-    """Find the factor on time; a rate takes a pass of its own, to count the rows.
+def pace_factor(rows: Iterator[Row], pace: Pace) -> float:
+    """Find the factor on time; only a rate reads the rows, to count them.
 
     Raises:
-        UsageError: The trace is bad, or has no span to change the rate of.
+        UsageError: Rows are bad, or have no span to change the rate of.
     """
     if pace.rate is None:
         return pace.speed
-    rows, first_s, last_s = 0, 0.0, 0.0
-    for row in select(trace.rows(), selection):
+    number, first_s, last_s = 0, 0.0, 0.0
+    for row in rows:
         if row.arrival_time_s is not None:
             last_s = row.arrival_time_s
-            first_s = first_s if rows else last_s
-            rows += 1
-    return pace.factor(rows, last_s - first_s)
+            first_s = first_s if number else last_s
+            number += 1
+    return pace.factor(number, last_s - first_s)
 
 
 def select(rows: Iterator[Row], selection: Selection) -> Iterator[Row]:

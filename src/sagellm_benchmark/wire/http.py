@@ -78,8 +78,9 @@ def request_bytes(
         del merged["content-type"]
     merged.update((name.lower(), (name, value)) for name, value in headers.items())
     lines = [f"{method} {path} HTTP/1.1"]
-    for key, (name, value) in merged.items():
-        _check(key, name, value)
+    for name, value in merged.values():
+        if flaw := header_flaw(name, value):
+            raise UsageError(f"--header {name!r} {flaw}")
         lines.append(f"{name}: {value}")
     lines.append("Accept-Encoding: identity")
     if method != "GET":
@@ -87,15 +88,15 @@ def request_bytes(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-def _check(key: str, name: str, value: str) -> None:
+def header_flaw(name: str, value: str) -> str | None:
+    """Say why a header cannot be sent, to stand behind its name; None for a good one."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f"--header {name!r}: not a header name")
+        return "is not a header name"
     if not _VALUE.fullmatch(value):
-        raise UsageError(
-            f"--header {name}: its value may hold no line break, NUL or character beyond Latin-1"
-        )
-    if key in _OURS:
-        raise UsageError(f"--header {name}: this one is set by the client itself; leave it out")
+        return "has a value with a line break, NUL or character beyond Latin-1"
+    if name.lower() in _OURS:
+        return "is set by the client itself; leave it out"
+    return None
 
 
 class Framing:

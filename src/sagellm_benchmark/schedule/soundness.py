@@ -1,0 +1,81 @@
+"""What makes rows unfit to be sent, all of it found before any load.
+
+In: each row of the planning pass, in due order. Out: nothing, or an error that names the row. What
+a later pass would stumble over while it sends has to stand here. Held in memory: 8 bytes a row.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.trace.source import Trace
+from sagellm_benchmark.trace.transforms import Selection, select
+from sagellm_benchmark.wire.http import header_flaw
+
+
+class Soundness:
+    """Looks at the rows of one pass."""
+
+    def __init__(self) -> None:
+        # Hashes, not ids: 16 million of them take 128 MB, and equal ones are looked at again.
+        self._hashes = array("q")
+
+    def add(self, row: Row) -> None:
+        """Look at the next row.
+
+        Raises:
+            UsageError: It cannot be sent.
+        """
+        if row.message_mode == "delta" and row.turn_index:
+            raise UsageError(
+                f"request {row.request_id} carries only its own turn (message_mode delta); "
+                "such sessions cannot be replayed yet"
+            )
+        if row.prompt_token_ids is not None:
+            raise UsageError(
+                f"request {row.request_id} carries prompt_token_ids; such rows cannot be sent yet"
+            )
+        if not row.input_tokens and not row.has_content:
+            raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
+        for name, value in (row.headers or {}).items():
+            if flaw := header_flaw(name, value):
+                raise UsageError(f"request {row.request_id}: recorded header {name!r} {flaw}")
+        self._hashes.append(hash(row.request_id))
+
+    def finish(self, trace: Trace, selection: Selection, drops: dict[str, int]) -> None:
+        """Look at what only all rows show.
+
+        Args:
+            trace: Where the rows are from.
+            selection: The part of it that was looked at.
+            drops: Rows left out, by reason.
+
+        Raises:
+            UsageError: No row is left, or an id comes twice.
+        """
+        if not self._hashes:
+            dropped = f", dropped: {drops}" if drops else ""
+            raise UsageError(
+                f"{trace.path or 'the trace'}: no rows to send ({trace.rows_read} read{dropped}); "
+                "see --start, --end"
+            )
+        suspects = _repeated(self._hashes)
+        if not suspects:
+            return
+        seen: set[str] = set()
+        for row in select(trace.rows(), selection):
+            if row.request_id in seen:
+                raise UsageError(
+                    f"{trace.path or 'the trace'}: request_id {row.request_id!r} is there twice"
+                )
+            if hash(row.request_id) in suspects:
+                seen.add(row.request_id)
+
+
+def _repeated(hashes: array[int]) -> set[int]:
+    import numpy as np
+
+    ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))
+    return set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
