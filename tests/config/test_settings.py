@@ -43,6 +43,11 @@ def test_a_trace_needs_nothing_else():
         ({**TRACE, "start": "0", "end": "10", "limit": "5", "skip_bad": True}, False, False),
         ({**TRACE, "format": "columns", "map": "arrival=a,input_tokens=b"}, False, False),
         ({**TRACE, "retry": "3", "cancel_rate": "0", "cancel_after": "1.5s"}, False, False),
+        ({**TRACE, "too_long": "drop"}, False, False),
+        (
+            {**MADE, "too_long": "clip", "max_input_tokens": "9", "no_preflight": True},
+            *(True, False),
+        ),
         (
             {**TRACE, "cancel_rate": "1", "cancel_after": "2s", "no_stream": True},
             *(False, False),
@@ -98,6 +103,15 @@ CONTRADICTIONS = [
         )
         for key, value in (("no_stream", True), ("endpoint", "embeddings"))
     ),
+    *(
+        (
+            {**TRACE, "too_long": policy, "no_preflight": True},
+            f"--too-long {policy} needs --max-input-tokens N beside --no-preflight",
+        )
+        for policy in ("drop", "clip")
+    ),
+    ({**TRACE, "max_input_tokens": "0"}, "--max-input-tokens must be at least 1"),
+    ({**TRACE, "too_long": "split"}, "--too-long must be one of drop, clip, fail"),
     ({**TRACE, "retry": "-1"}, "--retry must be at least 0"),
     ({**TRACE, "limit": "0"}, "--limit must be at least 1"),
     ({**TRACE, "token_source": "guess"}, "--token-source must be one of auto, usage, chunks"),

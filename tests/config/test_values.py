@@ -17,6 +17,7 @@ GOOD = [
     *((values.burstiness, "inf", math.inf), (values.burstiness, " INF ", math.inf)),
     *((values.burstiness, "0.3", 0.3), (values.temperature, "0", 0.0)),
     (values.temperature, "2", 2.0),
+    *((values.tokens_per_word, "0.1", 0.1), (values.tokens_per_word, "1.304", 1.304)),
     *(
         (values.json_object, "{}", {}),
         (values.json_object, '{"a":[1,null,"ü"]}', {"a": [1, None, "ü"]}),
@@ -43,6 +44,7 @@ BAD = [
     *((values.seconds, text) for text in ("-0.1", "nan", "inf", "10s")),
     *((values.burstiness, text) for text in ("0", "-inf", "nan", "x")),
     *((values.temperature, text) for text in ("-0.1", "2.1", "nan", "hot")),
+    *((values.tokens_per_word, text) for text in ("0", "0.09", "101", "inf", "nan", "one")),
     *((values.json_object, text) for text in ("", "[]", "1", "null", "{", "{'a':1}", '{"a":1}}')),
     *((values.json_object, text) for text in ('{"a":NaN}', '{"a":-Infinity}', '{"a":1e999}')),
     *((values.json_object, text) for text in ('{"a":"\\ud800"}', '{"\\udfff":1}', "[" * 100_000)),

@@ -195,6 +195,11 @@ def _check_load(values: Mapping[str, Any]) -> None:
         raise UsageError("--format columns needs --map arrival=COLUMN,input_tokens=COLUMN,…")
     if values["output_length"] == "exact" and values["endpoint"] == "embeddings":
         raise UsageError("--output-length exact has no meaning with --endpoint embeddings")
+    if values["too_long"] != "fail" and values["no_preflight"] and "max_input_tokens" not in given:
+        raise UsageError(
+            f"--too-long {values['too_long']} needs --max-input-tokens N beside --no-preflight: "
+            "nobody is asked how long the model's context is"
+        )
     _check_leaving(values)
 
 
@@ -243,7 +248,7 @@ def _exclusive(given: set[str], *keys: str) -> None:
 def _no_trace_options(values: Mapping[str, Any]) -> None:
     for option in OPTIONS:
         ours = option.group == "trace" and option.key not in ("seed", "salt")
-        if ours and values[option.key] not in (None, False):
+        if ours and values[option.key] not in (None, False, option.default):
             raise UsageError(f"{option.flag} replays a trace: GatewayUser sends its own tasks")
     for key in ("cancel_rate", "cancel_after"):
         if values[key] is not None:

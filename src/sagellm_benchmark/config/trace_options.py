@@ -90,6 +90,33 @@ TRACE_OPTIONS: tuple[Option, ...] = (
         group="trace",
     ),
     Option(
+        "--tokens-per-word",
+        "prompts that are made: tokens that the model makes of a word (default: asked of the "
+        "target before the load)",
+        values.tokens_per_word,
+        metavar="X",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--max-input-tokens",
+        "a longer prompt is too long (default: what the model's context leaves, where known)",
+        values.count,
+        metavar="N",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--too-long",
+        "rows too long for the model: fail before any load, drop them, or clip prompts that are "
+        "made (default fail)",
+        values.text,
+        "fail",
+        choices=("drop", "clip", "fail"),
+        group="trace",
+        page=True,
+    ),
+    Option(
         "--seed",
         "seed of all that is drawn (default 0)",
         values.whole,

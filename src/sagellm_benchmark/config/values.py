@@ -76,6 +76,14 @@ def burstiness(value: str) -> float:
     return positive(value)
 
 
+def tokens_per_word(value: str) -> float:
+    """Tokens that a model makes of a word, 0.1 to 100."""
+    number = _number(value)
+    if not 0.1 <= number <= 100:
+        raise ValueError(f"must be between 0.1 and 100, not {value}")
+    return number
+
+
 def temperature(value: str) -> float:
     """A sampling temperature, 0 to 2."""
     number = _number(value)
