@@ -606,7 +606,7 @@ def test_stop_when_ends_a_request():
     with server(dripping(HEAD, drop=token())) as to, engine(to.url, keep_text=True) as made:
         result = made.perform(job(), stop_when=enough)
         wait_for(lambda: to.open == 0)
-    assert told(result) == ("cancelled", "body", "stop_when")
+    assert told(result) == ("cancelled", "body", "user")
     assert result.text == texts[-1]
     assert 3 <= result.chunks <= 20
     assert all(b.startswith(a) for a, b in itertools.pairwise(texts))

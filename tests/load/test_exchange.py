@@ -50,13 +50,13 @@ class Silent:
         raise BlockingIOError
 
 
-def exchange(*, stop_when=None, stream=True, limits=(10.0, 5.0, 60.0), written=True):
+def exchange(*, stop_when=None, cut=None, stream=True, limits=(10.0, 5.0, 60.0), written=True):
     """A request that was sent at `SENT`, and the connection that carries it."""
     timeline = Timeline(SENT)
     timeline.sent_ns = SENT
     timeline.written_ns = SENT if written else None
     reply = Reply(timeline, endpoint=Endpoint.CHAT, stream=stream, keep_text=True)
-    made = Exchange(reply, Deadlines.seconds(*limits), SENT, stream, stop_when)
+    made = Exchange(reply, Deadlines.seconds(*limits), SENT, stream, stop_when=stop_when, cut=cut)
     connection = Connection(Silent())
     connection.exchange = made
     return made, connection
@@ -305,7 +305,7 @@ def test_stop_when(answer):
     assert ending(made) is None
     hear(connection, token("two "))
     assert made.parse(connection)
-    assert ending(made) == ("cancelled", "body", "stop_when")
+    assert ending(made) == ("cancelled", "body", "user")
     assert seen == ["one ", "one two "]
 
 

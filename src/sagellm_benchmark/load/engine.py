@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import gevent
+from gevent.event import Event
 from gevent.hub import GreenletExit
 
 from sagellm_benchmark.clock import NS_PER_S, now
+from sagellm_benchmark.load.attempts import Attempts
 from sagellm_benchmark.load.connection import Connection
 from sagellm_benchmark.load.exchange import Deadlines, Exchange
 from sagellm_benchmark.load.opening import ConnectFailed, open_connection
@@ -54,6 +56,7 @@ class Engine:
         deadlines: How long each may take.
         secrets: What no message may show.
         keep_text: Keep the replies' text in the outcomes, so much of it as a record may hold.
+        retries: How often to try again to connect, where a connection never stood.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Engine:
         *,
         secrets: tuple[str, ...] = (),
         keep_text: bool = False,
+        retries: int = 0,
     ) -> None:
         self.target = target
         self.counts = Counts()
@@ -70,6 +74,8 @@ class Engine:
         self._deadlines = deadlines
         self._secrets = secrets
         self._keep_text = keep_text
+        self._retries = retries
+        self._draining = Event()
         self._pool = Pool()
         self._opened = 0
         self._sampling = 0
@@ -115,19 +121,20 @@ class Engine:
             room=None if job.keep_text else TEXT_BYTES + 1,  # one more tells that it was cut
             secrets=self._secrets,
         )
-        exchange = Exchange(reply, self._deadlines, sent_ns, job.ask.stream, stop_when)
+        exchange = Exchange(
+            reply, self._deadlines, sent_ns, job.ask.stream, stop_when=stop_when, cut=job.cut
+        )
+        attempts = self._attempts(job, sent_ns)
         counts = self.counts
         counts.sent += 1
         counts.in_flight += 1
         counts.peak = max(counts.peak, counts.in_flight)
         connection = None
         try:
-            connection = self._connection(timeline)
+            connection = self._connect(timeline, attempts)
             self._converse(exchange, connection, job)
         except ConnectFailed as failure:
-            status = Status.TIMEOUT if failure.timed_out else Status.CONNECT_ERROR
-            reason = "first_token" if failure.timed_out else failure.reason
-            exchange.abandon(status, failure.phase, reason, str(failure), now())
+            _not_connected(exchange, failure, attempts)
         except (GreenletExit, gevent.Timeout) as broke:
             exchange.abandon(Status.CANCELLED, None, "stopped", _why(broke), now())
             if thrown is not None:
@@ -136,17 +143,41 @@ class Engine:
             counts.in_flight -= 1
             if connection is not None:
                 self._release(connection, exchange)
-        return reply.outcome(now())
+        outcome = reply.outcome(now())
+        outcome.attempt, outcome.wasted_ns = attempts.made, attempts.wasted_ns
+        if job.cut is not None:
+            outcome.flags.append(f"cancel_after={job.cut.after}")
+        return outcome
 
-    def _connection(self, timeline: Timeline) -> Connection:
+    def drain(self) -> None:
+        """The run is ending: what is on the wire may finish, nobody tries again to connect."""
+        self._draining.set()
+
+    def _attempts(self, job: Job, sent_ns: int) -> Attempts:
+        allowed_ns = min(self._deadlines.first_token, self._deadlines.total)
+        if job.cut is not None and job.cut.wait_ns is not None:
+            allowed_ns = min(allowed_ns, job.cut.wait_ns)
+        return Attempts(self._retries, sent_ns, allowed_ns)
+
+    def _connect(self, timeline: Timeline, attempts: Attempts) -> Connection:
+        """A connection, at the first attempt or at a later one."""
+        while True:
+            try:
+                return self._connection(timeline, attempts.left_ns(now()))
+            except ConnectFailed as failure:
+                pause_ns = None if failure.timed_out else attempts.pause_ns(now())
+                if pause_ns is None or self._draining.wait(pause_ns / NS_PER_S):
+                    raise
+                attempts.again(now())
+
+    def _connection(self, timeline: Timeline, allowed_ns: int) -> Connection:
         while (connection := self._pool.take()) is not None:
             if connection.quiet():
                 timeline.reused = True
                 self._sample(connection)
                 return connection
             self._drop(connection)
-        allowed_ns = min(self._deadlines.first_token, self._deadlines.total)
-        connection = open_connection(self.target, allowed_ns / NS_PER_S)
+        connection = open_connection(self.target, round(allowed_ns / NS_PER_S, 3))
         timeline.connected_ns = now()
         self._sample(connection, self._opened % SAMPLE_EVERY == 0)
         self._opened += 1
@@ -208,6 +239,17 @@ class Engine:
             self._drop(connection)
         self._parser.close()
         self._receiver.close()
+
+
+def _not_connected(exchange: Exchange, failure: ConnectFailed, attempts: Attempts) -> None:
+    """End a request whose connection never stood."""
+    at_ns, message = now(), str(failure)
+    if not failure.timed_out:
+        exchange.abandon(Status.CONNECT_ERROR, failure.phase, failure.reason, message, at_ns)
+        return
+    at_ns = max(at_ns, attempts.until_ns)  # a timer may be a moment early
+    if not exchange.leave(at_ns, failure.phase):
+        exchange.abandon(Status.TIMEOUT, failure.phase, "first_token", message, at_ns)
 
 
 def _why(broke: BaseException) -> str:

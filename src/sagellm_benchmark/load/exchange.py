@@ -14,8 +14,9 @@ from gevent.hub import Waiter
 
 from sagellm_benchmark.clock import NS_PER_S, now
 from sagellm_benchmark.load.connection import Connection
+from sagellm_benchmark.load.leaving import Cut
 from sagellm_benchmark.wire.reply import Reply
-from sagellm_benchmark.wire.states import Phase, Status
+from sagellm_benchmark.wire.states import LEFT, Phase, Status
 
 _WRITE = 2
 CLOSE_GRACE_NS = NS_PER_S
@@ -46,9 +47,28 @@ class Deadlines:
 
 
 class Exchange:
-    """A request whose response is awaited."""
+    """A request whose response is awaited.
 
-    __slots__ = ("_deadlines", "_stop_when", "_stream", "_waiter", "ended", "reply", "sent_ns")
+    Args:
+        reply: The response.
+        deadlines: How long it may take.
+        sent_ns: When it was sent.
+        stream: Tokens are read as they come.
+        stop_when: Called with the text so far; True ends the request.
+        cut: When its user leaves; None for one who stays.
+    """
+
+    __slots__ = (
+        "_cut",
+        "_deadlines",
+        "_prompt",
+        "_stop_when",
+        "_stream",
+        "_waiter",
+        "ended",
+        "reply",
+        "sent_ns",
+    )
 
     def __init__(
         self,
@@ -56,7 +76,9 @@ class Exchange:
         deadlines: Deadlines,
         sent_ns: int,
         stream: bool,
+        *,
         stop_when: Callable[[str], bool] | None = None,
+        cut: Cut | None = None,
     ) -> None:
         self.reply = reply
         self.sent_ns = sent_ns
@@ -64,6 +86,10 @@ class Exchange:
         self._deadlines = deadlines
         self._stream = stream
         self._stop_when = stop_when
+        self._cut = cut
+        # Who leaves at a token must be seen to leave there: such a request is parsed at every read,
+        # and only such a one pays for it.
+        self._prompt = cut is not None and cut.tokens is not None
         self._waiter: Waiter | None = None
 
     def wait(self) -> None:
@@ -115,19 +141,21 @@ class Exchange:
         if reply.complete:
             self._end()
             return True
-        connection.eager = not reply.chunked
-        if self._stop_when is not None and (words := self._stopped(self._stop_when)):
-            self.abandon(Status.CANCELLED, None, "stop_when", words, now())
+        connection.eager = self._prompt or not reply.chunked
+        if self._stop_when is not None and (why := self._stopped(self._stop_when)):
+            self.abandon(Status.CANCELLED, None, *why, now())
             return True
         return not connection.reads
 
     def check(self, moment_ns: int) -> None:
-        """End it if a deadline has passed. All that was read must have been parsed."""
+        """End it if its user has left or a deadline has passed, once all reads are parsed."""
         reply, deadlines = self.reply, self._deadlines
         answered = reply.answered_ns
         if answered is not None:
             if moment_ns - answered > CLOSE_GRACE_NS:
                 self._end()
+            return
+        if self._cut is not None and self.leave(moment_ns):
             return
         elapsed = moment_ns - self.sent_ns
         if elapsed > deadlines.total:
@@ -138,6 +166,24 @@ class Exchange:
                     self._time_out("first_token", deadlines.first_token, moment_ns)
             elif moment_ns - reply.progress_ns > deadlines.idle:
                 self._time_out("idle", deadlines.idle, moment_ns)
+
+    def leave(self, moment_ns: int, phase: Phase | None = None) -> bool:
+        """End it if its user has left by now.
+
+        Args:
+            moment_ns: Now.
+            phase: Where it stands, if it has no connection yet.
+
+        Returns:
+            Whether that is so.
+        """
+        cut = self._cut
+        tokens = len(self.reply.timeline.token_ns)
+        if cut is None or not cut.reached(tokens, moment_ns - self.sent_ns):
+            return False
+        words = f"the user left, as --cancel-after {cut.after} asked"
+        self.abandon(Status.CANCELLED, phase, LEFT, words, moment_ns)
+        return True
 
     def abandon(
         self, status: Status, phase: Phase | None, reason: str | None, message: str, at_ns: int
@@ -154,12 +200,12 @@ class Exchange:
         writing = timeline.written_ns is None and timeline.first_byte_ns is None
         self.abandon(Status.TIMEOUT, Phase.WRITE if writing else None, reason, message, at_ns)
 
-    def _stopped(self, stop_when: Callable[[str], bool]) -> str | None:
-        """Why the caller ends the request; None where it goes on."""
+    def _stopped(self, stop_when: Callable[[str], bool]) -> tuple[str, str] | None:
+        """Why the caller ends the request, in a word and in words; None where it goes on."""
         try:
-            return "ended by the task" if stop_when(self.reply.text) else None
+            return (LEFT, "ended by the task") if stop_when(self.reply.text) else None
         except Exception as error:  # the edge of a request: the parser lives on
-            return f"stop_when raised {error!r}"
+            return "stop_when", f"stop_when raised {error!r}"
 
     def _end(self) -> None:
         self.ended = True

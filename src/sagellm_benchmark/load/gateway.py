@@ -89,8 +89,8 @@ class Gateway:
             max_tokens: The most tokens to make.
             model: Instead of `--model`.
             extra_body: Merged into the body.
-            stop_when: Called with the text so far; True ends the call, `cancelled`, as a user
-                would.
+            stop_when: Called with the text so far; True ends the call as a user would who leaves:
+                `cancelled`, and no failure.
 
         Yields:
             The answer, once it has ended. The request is counted when the block is left, failed if

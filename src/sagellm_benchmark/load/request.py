@@ -12,6 +12,7 @@ from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.leaving import Cut, Leavers
 from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.record.record import Asked
 from sagellm_benchmark.trace.prompts import Prompts
@@ -32,6 +33,7 @@ class Job:
         name: Its name in Locust's tables and the groups.
         row: The trace's row; of a user's own task one without an id.
         keep_text: The caller wants the reply's text, whatever the settings say.
+        cut: When its user leaves; None for one who stays.
     """
 
     payload: bytes
@@ -41,6 +43,7 @@ class Job:
     name: str
     row: Row
     keep_text: bool = False
+    cut: Cut | None = None
 
 
 class Requests:
@@ -68,6 +71,7 @@ class Requests:
         self._prompts = prompts
         self._endpoint = Endpoint(settings.endpoint)
         self._headers = _headers(settings, api_key)
+        self._leavers = Leavers.of(settings)
 
     def of_row(self, seq: int, row: Row) -> Job:
         """The request of a trace's row.
@@ -98,7 +102,10 @@ class Requests:
             include_usage=self._streams(),
         )
         asked = Asked(input_tokens=row.input_tokens, output_tokens=ask.max_tokens)
-        return self._job(seq, ask, asked, name=self._endpoint.value, row=row, headers=row.headers)
+        cut = None if self._leavers is None else self._leavers.cut(row.request_id)
+        return self._job(
+            seq, ask, asked, name=self._endpoint.value, row=row, headers=row.headers, cut=cut
+        )
 
     def of_task(
         self,
@@ -166,6 +173,7 @@ class Requests:
         row: Row,
         headers: Mapping[str, str] | None = None,
         keep_text: bool = False,
+        cut: Cut | None = None,
     ) -> Job:
         request_id = f"{self._run_id}-{seq}"
         payload = request_bytes(
@@ -179,7 +187,7 @@ class Requests:
             },
             request_body(ask),
         )
-        return Job(payload, ask, asked, request_id, name, row, keep_text)
+        return Job(payload, ask, asked, request_id, name, row, keep_text, cut)
 
 
 def _headers(settings: Settings, api_key: str | None) -> dict[str, str]:

@@ -79,6 +79,7 @@ class Run:
             ),
             secrets=self.secrets,
             keep_text=settings.keep_content != "none",
+            retries=settings.retry,
         )
         prompts = None if plan is None else Prompts(identity.salt, plan.block_size)
         self.requests = Requests(settings, target, identity.run_id, prompts, api_key)
@@ -163,7 +164,8 @@ class Run:
 
     def report(self, seq: int, job: Job, outcome: Outcome) -> None:
         """Tell Locust, and through its event the recorder, of one finished request."""
-        failed = None if outcome.status is Status.OK else RequestFailed(outcome.status.value)
+        fine = outcome.status is Status.OK or outcome.left
+        failed = None if fine else RequestFailed(outcome.status.value)
         self._environment.events.request.fire(
             request_type=REQUEST_TYPE,
             name=job.name,
@@ -193,13 +195,18 @@ class Run:
             host=self.target.url,
         )
         self.recorder.add(record)
-        self.rows.add(job.name, record)
+        if not record.warmup:
+            self.rows.add(job.name, record)
         return record
 
 
 def response_time_ms(outcome: Outcome) -> float | None:
-    """What Locust calls the response time: e2e of what was sent, None of what never was."""
-    if outcome.sent_ns is None:
+    """What Locust calls the response time: e2e of what was sent.
+
+    None of what never was sent, and of a request whose user left: when the reply would have ended
+    nobody knows.
+    """
+    if outcome.sent_ns is None or outcome.left:
         return None
     if outcome.status is Status.OK and outcome.last_token_ns is not None:
         return (outcome.last_token_ns - outcome.sent_ns) / NS_PER_MS

@@ -113,6 +113,8 @@ class RecordContext:
             class_=known.request_class,
             name=name,
             warmup=known.phase == "warmup" or self.warmup.covers(planned_seq, due_s),
+            attempt=outcome.attempt,
+            wasted_s=outcome.wasted_ns / NS_PER_S,
             arrival_s=known.arrival_time_s,
             due_s=due_s,
             sent_s=seconds(outcome.sent_ns),
@@ -167,7 +169,7 @@ class RecordContext:
 
     def _text(self, outcome: Outcome) -> tuple[str | None, list[str]]:
         """What is kept of the reply's text, and a flag where that is not all of it."""
-        failed = outcome.status is not Status.OK
+        failed = outcome.status is not Status.OK and not outcome.left
         if not outcome.text or not (
             self.keep_content == "all" or (self.keep_content == "errors" and failed)
         ):
@@ -204,7 +206,7 @@ def _metrics(
         tbt_ms=tbt_ms,
         tpot_ms=tpot_ms,
         throughput_tps=throughput_tps,
-        error_rate=0.0 if ok else 1.0,
+        error_rate=0.0 if ok or outcome.left else 1.0,
         itl_list=gaps_ms if outcome.token_ns else None,
         timestamps=timestamps,
     )

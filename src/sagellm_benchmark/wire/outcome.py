@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from sagellm_benchmark.protocol import ErrorCode
-from sagellm_benchmark.wire.states import Phase, Status
+from sagellm_benchmark.wire.states import Phase, Status, has_left
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -49,6 +49,8 @@ class Outcome(msgspec.Struct, kw_only=True):
             has a value.
         text: The reply's text where it was to be kept, else "".
         server_id: The id in the response body.
+        attempt: How often it was tried to connect, from 1.
+        wasted_ns: From sent to the start of the last attempt; 0 where it was the first.
     """
 
     status: Status
@@ -80,3 +82,10 @@ class Outcome(msgspec.Struct, kw_only=True):
     flags: list[str] = msgspec.field(default_factory=list)
     text: str = ""
     server_id: str | None = None
+    attempt: int = 1
+    wasted_ns: int = 0
+
+    @property
+    def left(self) -> bool:
+        """The user that the run simulates left: it is not ok, and no failure either."""
+        return has_left(self.status.value, self.reason)

@@ -125,6 +125,15 @@ SHORT_BY_CHUNKS = 0.8
 """Chunks are no tokens: where only they were counted, short is under this share of the asked."""
 
 
+LEFT = "user"
+"""Why a request was `cancelled` whose user left, as the run had asked for: no failure."""
+
+
+def has_left(status: str, reason: str | None) -> bool:
+    """Whether the simulated user left, rather than the run ended or something failed."""
+    return status == Status.CANCELLED.value and reason == LEFT
+
+
 def http_code(http_status: int) -> ErrorCode:
     """Derive the Protocol's code from an HTTP status that is not a success."""
     if http_status == 429:
