@@ -1,0 +1,1 @@
+"""Every fault that the program must survive, done to the whole program."""
