@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from sagellm_benchmark import __version__
 from sagellm_benchmark.cli import demo, locustfile, run, sim, trace
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.redact import printable
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -28,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read on."""
-        self.exit(EXIT_USAGE, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(EXIT_USAGE, printable(f"error: {message} (see {self.prog} --help)\n"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             _flush()
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:  # whoever read our output has left
         return EXIT_USAGE

@@ -1,19 +1,46 @@
-"""Locust's own result files, written once more from the final numbers.
+"""Locust's own result files, written once more from the final numbers, with nothing in them to run.
 
 Locust rewrites its CSV files every second and not at the end, and its HTML report not at all on
-SIGTERM. What is put right here is only when they are written; their content stays Locust's.
+SIGTERM. What is put right here is when they are written, and that no cell of a CSV file, the page's
+downloads included, is a formula to a spreadsheet; their content stays Locust's.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
 import locust.stats
+import locust.web
 from locust.env import Environment
 from locust.html import get_html_report, process_html_filename
 from locust.stats import StatsCSVFileWriter
+
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+"""What a cell begins with that a spreadsheet takes for a formula, or strips to find one."""
+
+
+class HarmlessWriter:
+    """A CSV writer whose text cells no spreadsheet runs: names and errors come from anywhere.
+
+    Args:
+        file: As for `csv.writer`, like all that follows.
+    """
+
+    def __init__(self, file: Any, *args: Any, **options: Any) -> None:
+        self._writer = csv.writer(file, *args, **options)
+
+    def writerow(self, cells: Iterable[Any]) -> None:
+        """Write a row; a cell that would be a formula gets an apostrophe in front."""
+        self._writer.writerow([_harmless(cell) for cell in cells])
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 class FinalCSVFileWriter(StatsCSVFileWriter):
@@ -48,8 +75,10 @@ class FinalCSVFileWriter(StatsCSVFileWriter):
 
 
 def keep_final_csv() -> None:
-    """Let Locust use that writer; it looks the class up by name when `--csv` is given."""
+    """Let Locust use these writers; it looks them up by name when it needs one."""
     locust.stats.StatsCSVFileWriter = FinalCSVFileWriter
+    for module in (locust.stats, locust.web):
+        module.csv = SimpleNamespace(writer=HarmlessWriter)  # they take nothing else from it
 
 
 def write_html(environment: Environment) -> None:

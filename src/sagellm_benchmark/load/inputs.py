@@ -18,7 +18,7 @@ from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
-from sagellm_benchmark.load.target import Target, resolve
+from sagellm_benchmark.load.target import Target, remarks, resolve
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.report.plan import plan_block
 from sagellm_benchmark.schedule.plan import Plan, make_plan
@@ -136,7 +136,9 @@ class Inputs:
 
     def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target) -> None:
         """Print what will happen, before it does."""
-        print(plan_block(plan, chosen, run_dir=chosen.out, target=whom.url), flush=True)
+        said = remarks(whom, chosen)
+        block = plan_block(plan, chosen, run_dir=chosen.out, target=whom.url, remarks=said)
+        print(block, flush=True)
 
     def ask_target(self, whom: Target, chosen: Settings) -> preflight.Server:
         """The preflight, unless `--no-preflight` skips it."""

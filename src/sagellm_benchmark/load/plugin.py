@@ -6,6 +6,7 @@ The listeners hand every event to the `Coordinator` of the environment; nothing 
 from __future__ import annotations
 
 import sys
+from argparse import SUPPRESS
 from typing import Any, NoReturn
 
 from locust import events
@@ -19,6 +20,7 @@ from sagellm_benchmark.load.files import keep_final_csv
 from sagellm_benchmark.load.rows import use_three_digits
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.sources import sources_of
+from sagellm_benchmark.redact import printable
 
 _parsers: list[LocustArgumentParser] = []
 _coordinators: dict[Environment, Coordinator] = {}
@@ -37,12 +39,23 @@ def declare_options(parser: LocustArgumentParser) -> None:
         )
     # Whoever reaches the page can send load: Locust would let every address reach it.
     parser.set_defaults(web_host="127.0.0.1")
+    # To Locust it would be an unknown option, which it repeats with its value.
+    parser.add_argument("--api-key", type=_no_key, help=SUPPRESS)
     for action in parser._actions:
         if action.dest == "processes":
             action.type = _one_process  # refused while it is read: Locust forks right behind
     _parsers[:] = [parser]
     use_three_digits()
     keep_final_csv()
+
+
+def _no_key(_: str) -> NoReturn:
+    refuse(
+        UsageError(
+            "--api-key: everybody on this machine can read a command line: put the key into an "
+            "environment variable and name that with --api-key-env VAR"
+        )
+    )
 
 
 def _one_process(_: str) -> NoReturn:
@@ -78,5 +91,5 @@ def current_run(environment: Environment) -> Run:
 
 def refuse(error: UsageError) -> NoReturn:
     """Print the one line and leave. Locust lets SystemExit through, and no other exception."""
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    print(printable(f"error: {error}"), file=sys.stderr, flush=True)
     raise SystemExit(2)

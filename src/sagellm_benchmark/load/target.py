@@ -1,14 +1,22 @@
-"""Where requests go: a URL, resolved once, with the TLS context that all connections share."""
+"""Where requests go: a URL, resolved once, with the TLS context that all connections share.
+
+Requests go there and nowhere else: proxy variables have no say, and that is said.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,28 @@ def resolve(url: str, *, insecure: bool = False, cacert: str | None = None) -> T
         addresses=addresses,
         tls=_context(insecure, cacert) if secure else None,
     )
+
+
+def ignored_proxies() -> list[str]:
+    """The proxy variables that are set, without what they say: that may be a password."""
+    names = (written for name in _PROXIES for written in (name, name.upper()))
+    return [name for name in names if os.environ.get(name)]
+
+
+def remarks(target: Target, settings: Settings) -> list[str]:
+    """What of the way to the target a person must know, a sentence or two each."""
+    found = []
+    if target.tls is not None and settings.insecure:
+        found.append(
+            "The target's certificate is not verified (--insecure): whoever stands between can "
+            "read every request, and answer it."
+        )
+    near = all(str(address[0]).startswith(_LOOPBACK) for _, address in target.addresses)
+    if target.tls is None and not near and settings.secrets():
+        found.append(f"Keys and headers go to {target.netloc} unencrypted: write https://.")
+    if proxies := ignored_proxies():
+        found.append(f"{', '.join(proxies)}: ignored, requests go straight to {target.netloc}.")
+    return found
 
 
 def _context(insecure: bool, cacert: str | None) -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
@@ -28,12 +28,19 @@ _WORD_BYTES = 6
 _INDENT = 12
 
 
-def plan_block(plan: Plan | None, settings: Settings, *, run_dir: str, target: str) -> str:
+def plan_block(plan: Plan | None, settings: Settings, **more: Any) -> str:
     """The lines of `plan_lines` as one text that ends in a line break."""
-    return "\n".join(plan_lines(plan, settings, run_dir=run_dir, target=target)) + "\n"
+    return "\n".join(plan_lines(plan, settings, **more)) + "\n"
 
 
-def plan_lines(plan: Plan | None, settings: Settings, *, run_dir: str, target: str) -> list[str]:
+def plan_lines(
+    plan: Plan | None,
+    settings: Settings,
+    *,
+    run_dir: str,
+    target: str,
+    remarks: Sequence[str] = (),
+) -> list[str]:
     """Say what will happen.
 
     Args:
@@ -41,6 +48,7 @@ def plan_lines(plan: Plan | None, settings: Settings, *, run_dir: str, target: s
         settings: What the run was told.
         run_dir: Where its files will lie.
         target: Where the requests go, and what is known of it.
+        remarks: What else a person must know before the load.
     """
     lines = ["What will happen", *_line("target", [snippet(target)])]
     if plan is None:
@@ -50,7 +58,7 @@ def plan_lines(plan: Plan | None, settings: Settings, *, run_dir: str, target: s
             lines += _line(label, parts)
     lines += _line("you set", _given(settings) or ["nothing"], "  ")
     lines += _line("defaults", _defaults(settings, replay=plan is not None), "  ")
-    for text in () if plan is None else warnings(plan, settings):
+    for text in (*remarks, *(() if plan is None else warnings(plan, settings))):
         lines += textwrap.wrap(text, WIDTH, initial_indent="! ", subsequent_indent="  ")
     return lines
 
