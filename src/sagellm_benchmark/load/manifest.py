@@ -19,7 +19,9 @@ import msgspec
 from sagellm_benchmark import __version__
 from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.load.preflight import Server
+from sagellm_benchmark.load.target import ignored_proxies, remarks
 from sagellm_benchmark.metrics.verdict import Thresholds
+from sagellm_benchmark.redact import redact
 from sagellm_benchmark.trace.prompts import PROMPT_RULE
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "sagellm.run/1"
 _PACKAGES = ("locust", "gevent", "httptools", "msgspec", "numpy", "pydantic")
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 class Manifest:
@@ -36,13 +37,17 @@ class Manifest:
     Args:
         run: Which.
         server: What the target said of itself.
+
+    Attributes:
+        remarks: What of the way to the target a reader of the figures must know.
     """
 
     def __init__(self, run: Run, server: Server) -> None:
         self.server = server
         self.thresholds = Thresholds()
+        self.remarks = remarks(run.target, run.settings)
         self._path = run.identity.directory / "run.json"
-        self._content = self._describe(run)
+        self._content = _clean(self._describe(run), run.secrets)
 
     def write(self, **ending: Any) -> None:
         """Write the file whole, or leave the one that is there.
@@ -76,7 +81,7 @@ class Manifest:
                 "models": list(self.server.models),
                 "tls": run.target.tls is not None,
                 "verified": run.target.tls is not None and not settings.insecure,
-                "proxies_ignored": [name for name in _PROXIES if _variable(name)],
+                "proxies_ignored": ignored_proxies(),
             },
             "system_declared": read_system(settings.system),
             "machine": _machine(),
@@ -99,8 +104,15 @@ def _trace(run: Run) -> dict[str, Any]:
     }
 
 
-def _variable(name: str) -> str | None:
-    return os.environ.get(name) or os.environ.get(name.upper())
+def _clean(value: Any, secrets: tuple[str, ...]) -> Any:
+    """The same without secrets: a body, a path or a model's name may hold what a header does."""
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, dict):
+        return {key: _clean(held, secrets) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(held, secrets) for held in value]
+    return value
 
 
 def _machine() -> dict[str, Any]:
