@@ -134,7 +134,7 @@ class Server:
         open: How many there are.
     """
 
-    def __init__(self, script, tls=None):
+    def __init__(self, script, tls=None, port=0):
         self.opened = 0
         self.open = 0
         self.errors = []
@@ -145,7 +145,7 @@ class Server:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self._server = self._call(
-            asyncio.start_server(self._play, "127.0.0.1", 0, ssl=tls, backlog=512, limit=2**16)
+            asyncio.start_server(self._play, "127.0.0.1", port, ssl=tls, backlog=512, limit=2**16)
         )
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{port}"
@@ -190,9 +190,9 @@ class Server:
 
 
 @contextmanager
-def server(script, tls=None):
+def server(script, tls=None, port=0):
     """A server for as long as the block lasts; a mistake in its script fails the test."""
-    found = Server(script, tls)
+    found = Server(script, tls, port)
     try:
         yield found
         assert found.errors == []

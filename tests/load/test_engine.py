@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -37,6 +38,7 @@ from tests.load.scripted import (
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load import exchange, receiver
 from sagellm_benchmark.load.engine import SAMPLE_EVERY
+from sagellm_benchmark.load.leaving import Cut
 from sagellm_benchmark.load.pool import Pool
 
 LARGE = "word " * 5_000_000
@@ -746,3 +748,145 @@ def test_a_timeout_of_the_callers_own_ends_the_request():
         assert result.chunks == 1
         assert thrown == [own]
         assert made.counts.in_flight == 0
+
+
+# Tried again
+
+
+def test_a_connection_that_never_stood_is_tried_again():
+    """Until somebody listens: one request, its latency from the first attempt, the waste told."""
+    url = refusing()
+    with engine(url, retries=5) as made:
+        flying = gevent.spawn(made.perform, job())
+        gevent.sleep(0.15)
+        assert made.counts.in_flight == 1
+        with server(always(stream()), port=int(url.rpartition(":")[2])) as to:
+            result = all_of(flying)[0]
+            assert told(result) == ("ok", None, None)
+            assert to.opened == 1
+    assert result.attempt == 3
+    assert 0.3 * NS_PER_S <= result.wasted_ns < 1.5 * NS_PER_S
+    assert result.connected_ns - result.sent_ns >= result.wasted_ns
+    assert made.counts.sent == 1
+
+
+def test_attempts_run_out():
+    """Where nobody ever listens the last refusal tells, with the number of attempts."""
+    with engine(refusing(), retries=2) as made:
+        result = made.perform(job())
+    assert told(result) == ("connect_error", "connect", None)
+    assert result.attempt == 3
+    assert 0.3 * NS_PER_S <= result.wasted_ns <= result.ended_ns - result.sent_ns
+
+
+def test_no_attempt_behind_the_deadline():
+    """The pauses end where the first-token deadline would pass: the refusal tells, in time."""
+    with engine(refusing(), retries=50, first_token=0.5) as made:
+        result = made.perform(job())
+    assert told(result) == ("connect_error", "connect", None)
+    assert result.attempt == 3
+    assert result.ended_ns - result.sent_ns < 0.5 * NS_PER_S + 100 * NS_PER_MS
+
+
+def test_a_time_that_ran_out_is_not_tried_again():
+    """Who was not answered in all the time there was gets no second time."""
+    with crowded() as url, engine(url, first_token=0.3, retries=5) as made:
+        result = made.perform(job())
+    assert told(result) == ("timeout", "connect", "first_token")
+    assert (result.attempt, result.wasted_ns) == (1, 0)
+
+
+@pytest.mark.parametrize("script", [once(b""), silent()], ids=["closed", "silent"])
+def test_what_was_written_is_never_written_again(script):
+    """Once a connection stood nothing is tried again, whatever becomes of the request."""
+    with server(script) as to, engine(to.url, retries=5, first_token=0.3) as made:
+        result = made.perform(job())
+        assert to.opened == 1
+    assert result.status.value in ("incomplete", "timeout")
+    assert (result.attempt, result.wasted_ns) == (1, 0)
+
+
+def test_nobody_tries_again_when_the_run_ends():
+    """A pause ends with the run, and what is tried for the first time is tried once."""
+    with engine(refusing(), retries=50) as made:
+        flying = [gevent.spawn(made.perform, job()) for _ in range(5)]
+        gevent.sleep(0.5)
+        stopped = now()
+        made.drain()
+        results = all_of(*flying, gevent.spawn(made.perform, job()))
+        assert now() - stopped < 0.2 * NS_PER_S
+    assert {told(result) for result in results} == {("connect_error", "connect", None)}
+    assert [result.attempt for result in results] == [3] * 5 + [1]
+
+
+def test_a_kill_in_a_pause():
+    """It cancels the request, and its attempts so far are told."""
+    with engine(refusing(), retries=50) as made:
+        flying = gevent.spawn(made.perform, job())
+        gevent.sleep(0.15)
+        flying.kill()
+    assert told(flying.value) == ("cancelled", "headers", "stopped")
+    assert flying.value.attempt == 2
+
+
+# Users who leave
+
+
+def leaving(**cut):
+    """A request whose user leaves."""
+    return replace(job(), cut=Cut("so", **cut))
+
+
+def test_a_user_who_leaves_at_a_token_is_gone(reading):
+    """At the third token, not a tick later: the server sees the connection go."""
+    with server(dripping(HEAD, drop=token(), every=0.03)) as to, engine(to.url) as made:
+        result = made.perform(leaving(tokens=3))
+        wait_for(lambda: to.open == 0)
+    assert told(result) == ("cancelled", "body", "user")
+    assert result.chunks == 3
+    assert result.ended_ns - result.token_ns[2] < 25 * NS_PER_MS
+    assert result.flags == ["cancel_after=so"]
+    assert result.left
+
+
+@pytest.mark.parametrize("sent", [(), (HEAD, token())], ids=["nothing", "token"])
+def test_a_user_who_leaves_after_a_time_is_gone(sent, reading):
+    """Within a tick of that time, with what came; the server sees the connection go."""
+    with server(silent(*sent)) as to, engine(to.url) as made:
+        result = made.perform(leaving(wait_ns=250 * NS_PER_MS))
+        wait_for(lambda: to.open == 0)
+    assert told(result) == ("cancelled", "body" if sent else "headers", "user")
+    assert result.chunks == len(sent) // 2
+    assert 250 * NS_PER_MS <= result.ended_ns - result.sent_ns < 450 * NS_PER_MS
+
+
+def test_a_user_who_leaves_before_there_is_a_connection():
+    """Nobody waits longer for a connection than for a reply."""
+    with crowded() as url, engine(url) as made:
+        result = made.perform(leaving(wait_ns=250 * NS_PER_MS))
+    assert told(result) == ("cancelled", "connect", "user")
+    assert 250 * NS_PER_MS <= result.ended_ns - result.sent_ns < 450 * NS_PER_MS
+
+
+def test_a_user_who_leaves_while_it_is_written(large):
+    """A body that nobody reads does not keep the user."""
+
+    async def script(peer):
+        peer.deaf()
+        await peer.send(b"", gap=1.5)
+
+    with server(script) as to, engine(to.url) as made:
+        result = made.perform(replace(large, cut=Cut("0.25s", wait_ns=250 * NS_PER_MS)))
+    assert told(result)[::2] == ("cancelled", "user")
+    assert result.written_ns is None
+    assert result.ended_ns - result.sent_ns < 450 * NS_PER_MS
+
+
+def test_a_reply_that_ends_before_its_user_leaves():
+    """It is ok, keeps its connection, and the record still says what was asked."""
+    with server(always(stream(3))) as to, engine(to.url) as made:
+        results = [made.perform(leaving(tokens=5)), made.perform(leaving(wait_ns=5 * NS_PER_S))]
+    for result in results:
+        assert told(result) == ("ok", None, None)
+        assert result.flags == ["cancel_after=so"]
+    assert to.opened == 1

@@ -30,6 +30,7 @@ from sagellm_benchmark.load.exchange import (
     Deadlines,
     Exchange,
 )
+from sagellm_benchmark.load.leaving import Cut
 from sagellm_benchmark.wire.openai import Endpoint
 from sagellm_benchmark.wire.reply import Reply
 from sagellm_benchmark.wire.states import Phase, Status
@@ -336,3 +337,71 @@ def test_deadlines_in_seconds():
     assert Deadlines.seconds(0.5, 60, 600.25) == Deadlines(
         NS_PER_S // 2, 60 * NS_PER_S, 600 * NS_PER_S + NS_PER_S // 4
     )
+
+
+# Users who leave
+
+TWO_TOKENS = Cut("2tok", tokens=2)
+TWO_SECONDS = Cut("2s", wait_ns=2 * NS_PER_S)
+
+
+def test_a_user_who_leaves_at_a_token():
+    """Behind the k-th token frame the request ends, with what had been read by then."""
+    made, connection = exchange(cut=TWO_TOKENS)
+    hear(connection, HEAD, token("one "))
+    assert made.parse(connection)
+    assert connection.eager, "the next token must be seen when it comes"
+    assert at(made, 1.1) is None
+    hear(connection, token("two ") + token("three "))
+    made.parse(connection)
+    assert at(made, 1.2) == ("cancelled", "body", "user")
+    result = made.reply.outcome(SENT)
+    assert (result.chunks, result.text) == (3, "one two three ")
+    assert not made.reply.reusable
+    assert result.code is None
+    assert result.left
+
+
+def test_a_user_who_leaves_after_a_time():
+    """After so many seconds from sent it ends, wherever it stands, and not before."""
+    for reads, phase in (((), "headers"), ((HEAD, token()), "body")):
+        made, connection = exchange(cut=TWO_SECONDS)
+        hear(connection, *reads)
+        made.parse(connection)
+        assert connection.eager is not bool(reads)
+        assert at(made, 1.999) is None
+        assert at(made, 2) == ("cancelled", phase, "user")
+        assert made.reply.outcome(SENT).left
+
+
+@pytest.mark.parametrize("cut", [TWO_TOKENS, TWO_SECONDS], ids=["tokens", "seconds"])
+def test_an_answer_that_is_there_is_not_left(cut):
+    """What has ended before its user left is what it is, also if the end was not seen at once."""
+    made, connection = exchange(cut=cut)
+    hear(connection, WHOLE, after_s=3)
+    made.parse(connection)
+    assert ending(made) == ("ok", None, None)
+    held, connection = exchange(cut=cut)
+    hear(connection, HEAD, token(), token(), STOP, DONE)
+    held.parse(connection)
+    assert at(held, 1.5) is None
+    assert at(held, 2.5) == ("ok", None, None)
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "expected"), [(1.5, ("timeout", "headers", "first_token")), (9, None)]
+)
+def test_a_deadline_before_the_user_leaves(limit_s, expected):
+    """A deadline that comes first decides; the user leaves first where it does not."""
+    made, _ = exchange(cut=TWO_SECONDS, limits=(limit_s, 5, 60))
+    assert at(made, 1.6) == expected
+    assert at(made, 2.1) == (expected or ("cancelled", "headers", "user"))
+
+
+def test_only_who_leaves_at_a_token_is_parsed_at_every_read():
+    """Nobody else pays for it."""
+    for cut, eager in ((None, False), (TWO_SECONDS, False), (TWO_TOKENS, True)):
+        made, connection = exchange(cut=cut)
+        hear(connection, HEAD, token())
+        made.parse(connection)
+        assert connection.eager is eager
