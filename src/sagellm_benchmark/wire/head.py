@@ -44,11 +44,12 @@ def choose_reader(
     if refused is not None:
         return refused, inflater
     wanted = "text/event-stream" if stream else "json"
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    named = headers.get("content-type", "").partition(";")[0].strip()
+    kind = named.lower()
     if not kind:
         answer.flags["no_content_type"] = None
     elif wanted not in kind:
-        note = f"{kind} instead of {wanted}"
+        note = f"{named} instead of {wanted}"
         # A page is a proxy's or a login's; anything else may well be what the model wrote.
         return PageReader(answer, Ending.CONTENT_TYPE, note, kind == "text/html"), inflater
     return (StreamReader if stream else WholeReader)(answer, timeline), inflater
