@@ -11,6 +11,7 @@ import dataclasses
 from pathlib import Path
 
 from sagellm_benchmark.sim.config import DIALECTS, SimConfig
+from sagellm_benchmark.sim.faults import read_faults
 
 _OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("host", str, "address to listen on"),
@@ -25,7 +26,7 @@ _OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("default-output-tokens", int, "length of a reply whose request names none"),
     ("seed", int, "chooses the words of the replies"),
     ("accept-delay-ms", float, "accept each connection so much late"),
-    ("die-every", int, "abort every so many-th generation midstream; 0: none"),
+    ("die-every", int, "abort every so many-th request midstream; 0: none"),
     ("die-after-tokens", int, "tokens that a dying stream sends first"),
     ("keep-alive-s", float, "idle time after which a connection is closed"),
     ("send-log", Path, "file for one JSON line per request with its true send times"),
@@ -57,6 +58,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         default = defaults[name.replace("-", "_")]
         shown = text if default is None else f"{text} (default {default})"
         parser.add_argument(f"--{name}", type=kind, default=default, help=shown)
+    parser.add_argument(
+        "--faults", type=Path, help="YAML file of what is to go wrong with which requests"
+    )
     parser.add_argument("--ready-file", type=Path, help="file that gets the URL once it serves")
     parser.set_defaults(run=run)
 
@@ -69,6 +73,17 @@ def run(args: argparse.Namespace) -> int:
     """
     from sagellm_benchmark.sim.process import run_process
 
-    names = [field.name for field in dataclasses.fields(SimConfig)]
-    run_process(SimConfig(**{name: getattr(args, name) for name in names}), args.ready_file)
+    run_process(config_of(args), args.ready_file)
     return 0
+
+
+def config_of(args: argparse.Namespace) -> SimConfig:
+    """Put together what was asked for; the fault script is read here.
+
+    Raises:
+        UsageError: An option out of range, or a script that says what cannot be done.
+    """
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(SimConfig)}
+    if args.faults is not None:
+        given["faults"] = read_faults(args.faults)
+    return SimConfig(**given)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.sim.faults import Rule, Script, make_rule
 
 DIALECTS = ("sagellm", "openai")
 
@@ -33,8 +34,9 @@ class SimConfig:
         default_output_tokens: Length of a reply whose request names none.
         seed: Chooses the words of the replies.
         accept_delay_ms: How late each connection is accepted.
-        die_every: Every so many-th generation dies; 0 for none.
-        die_after_tokens: Tokens that a dying stream sends before its connection is aborted.
+        die_every: Every so many-th request dies; 0 for none. A rule like those of `faults`.
+        die_after_tokens: Tokens that a dying stream sends before its connection is closed.
+        faults: What is to go wrong with which requests, or None.
         keep_alive_s: Idle time after which a connection is closed.
         send_log: File for one JSON line per request, or None.
         register: URL of a real gateway to register at as an engine, or None.
@@ -60,6 +62,7 @@ class SimConfig:
     accept_delay_ms: float = 0.0
     die_every: int = 0
     die_after_tokens: int = 1
+    faults: Script | None = None
     keep_alive_s: float = 5.0
     send_log: Path | None = None
     register: str | None = None
@@ -79,6 +82,15 @@ class SimConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"{_option(name)} {value:g}: give seconds above 0")
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Everything that is to go wrong, first the script's."""
+        rules = () if self.faults is None else self.faults.rules
+        if self.die_every:
+            dying = make_rule("close", "every", self.die_every, after_tokens=self.die_after_tokens)
+            rules = (*rules, dying)
+        return rules
 
     def _at_least(self, name: str, low: int) -> None:
         value = getattr(self, name)
@@ -103,6 +115,8 @@ class SimConfig:
             parts.append(f"accept_delay_ms={self.accept_delay_ms:g}")
         if self.die_every:
             parts.append(f"die_every={self.die_every} die_after_tokens={self.die_after_tokens}")
+        if self.faults is not None:
+            parts.append(f"fault_rules={len(self.faults.rules)} faults={self.faults.path}")
         return " ".join(parts)
 
 

@@ -38,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._read_ns = 0
+        self._leaving = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Start reading, or start late where the configuration says so."""
@@ -68,6 +69,14 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Drop the connection and what it carries."""
         self._transport.abort()
+
+    def leave(self) -> None:
+        """Close once nothing is being answered: at once if the connection is idle."""
+        self._leaving = True
+        if self._exchange is not None:
+            self._exchange.request.keep_alive = False
+        elif self._idle is not None:
+            self._transport.close()
 
     def pause_writing(self) -> None:
         """Note that the client does not keep up."""
@@ -141,7 +150,9 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Invite the body of a client that waits to be asked for it."""
         self._keep_alive = (
-            self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
+            not self._leaving
+            and self._parser.should_keep_alive()
+            and self._parser.get_http_version() != "1.0"
         )
         if self._headers.get("expect", "").lower() == "100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -8,9 +8,9 @@ called once.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sagellm_benchmark.clock import now
 from sagellm_benchmark.sim.engine import Job
@@ -19,6 +19,13 @@ from sagellm_benchmark.sim.words import WORDS
 
 Head = Callable[[HttpRequest, int, bytes, bool], bytes]
 """Builds a response head from request, status, header lines, and whether the body is chunked."""
+
+
+class Writer(Protocol):
+    """What an exchange writes to: a connection's transport, or what stands before it."""
+
+    def write(self, data: bytes) -> None:
+        """Take bytes of the response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +61,10 @@ class Exchange:
         sent_bytes: Bytes of the response, head included.
         first_word: Where in `WORDS` the reply begins, once a job was taken.
         backlogged: The client read too slowly: some stamps are earlier than the kernel's sends.
+        fault: Kind of the scripted fault that hit it, or None.
     """
 
     __slots__ = (
-        "_die_after",
         "_frames",
         "_head",
         "_job",
@@ -70,6 +77,7 @@ class Exchange:
         "body_id",
         "done_ns",
         "end",
+        "fault",
         "first_word",
         "head_ns",
         "on_end",
@@ -82,7 +90,7 @@ class Exchange:
     def __init__(
         self,
         request: HttpRequest,
-        transport: asyncio.Transport,
+        transport: Writer,
         head: Head,
         on_end: Callable[[Exchange], None],
     ) -> None:
@@ -98,7 +106,7 @@ class Exchange:
         self._transport = transport
         self._head = head
         self._job: Job | None = None
-        self._die_after: int | None = None
+        self.fault: str | None = None
 
     @property
     def job(self) -> Job | None:
@@ -146,10 +154,13 @@ class Exchange:
         self._made = 0
         job.on_token = self._count_token
 
-    def die_after(self, tokens: int) -> None:
-        """Abort the connection once the job has made so many tokens, or all of them."""
-        self._die_after = tokens
-        self._last = min(self._last, tokens)
+    def divert(
+        self, transport: Writer, on_end: Callable[[Exchange], None]
+    ) -> tuple[Writer, Callable[[Exchange], None]]:
+        """Write elsewhere and report the end elsewhere; return where both went before."""
+        former = self._transport, self.on_end
+        self._transport, self.on_end = transport, on_end
+        return former
 
     def lost(self, end: str) -> None:
         """Note that the connection is gone before the answer was complete."""
@@ -178,20 +189,13 @@ class Exchange:
         self._transport.write(data)
         self.sent_bytes += len(data)
         if count + 1 == self._last:
-            self._after_last(lambda: self.end_stream(frames.closing()))
+            self.end_stream(frames.closing())
 
     def _count_token(self) -> None:
         # Not the job's own count: after a late tick it is ahead of the tokens that we were told of.
         self._made += 1
         if self._made == self._last:
-            self._after_last(lambda: self.reply(200, self._whole()))
-
-    def _after_last(self, complete: Callable[[], None]) -> None:
-        if self._die_after is None:
-            complete()
-        else:
-            self._transport.abort()
-            self._finish("died")
+            self.reply(200, self._whole())
 
     def _write(self, data: bytes) -> None:
         self.done_ns = now()

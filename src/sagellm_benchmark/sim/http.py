@@ -68,7 +68,7 @@ def response_head(
 ) -> bytes:
     """Build a response head; `fields` are whole header lines in the order in which they go out."""
     return b"%b%bserver: %b\r\n%b%b%b\r\n" % (
-        _STATUS_LINES[status],
+        _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status,
         _date.line(),
         server,
         fields,

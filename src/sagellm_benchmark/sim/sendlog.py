@@ -36,6 +36,7 @@ class Sent(msgspec.Struct):
         cached_tokens: Those of them that the prefix cache held.
         output_tokens: Tokens that the reply was to have.
         backlogged: The client read too slowly for the stamps to be the kernel's times.
+        fault: Kind of the scripted fault that hit it; None where none did.
     """
 
     request_id: str | None
@@ -56,6 +57,7 @@ class Sent(msgspec.Struct):
     cached_tokens: int | None
     output_tokens: int | None
     backlogged: bool
+    fault: str | None
 
 
 def sent(exchange: Exchange) -> Sent:
@@ -80,6 +82,7 @@ def sent(exchange: Exchange) -> Sent:
         cached_tokens=job.cached_tokens if job else None,
         output_tokens=job.output_tokens if job else None,
         backlogged=exchange.backlogged,
+        fault=exchange.fault,
     )
 
 

@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 
 from sagellm_benchmark.clock import NS_PER_MS
-from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.sim.clockwork import Clockwork
 from sagellm_benchmark.sim.config import SimConfig
 from sagellm_benchmark.sim.connection import Connection
 from sagellm_benchmark.sim.engine import BatchingEngine, Costs, Engine, FixedEngine
 from sagellm_benchmark.sim.exchange import Exchange
+from sagellm_benchmark.sim.listener import Listener
 from sagellm_benchmark.sim.openai import OpenAI
 from sagellm_benchmark.sim.registration import Registration
+from sagellm_benchmark.sim.saboteur import Saboteur
 from sagellm_benchmark.sim.sagellm import Sagellm
 from sagellm_benchmark.sim.sendlog import SendLog
 from sagellm_benchmark.sim.service import Service
-
-_BACKLOG = 4096
 
 
 class Server:
@@ -35,25 +33,39 @@ class Server:
     Args:
         config: What was asked for.
         service: The served model.
+        listener: Where connections come from.
         log: Where ended requests are noted, or None.
     """
 
-    def __init__(self, config: SimConfig, service: Service, log: SendLog | None) -> None:
+    def __init__(
+        self, config: SimConfig, service: Service, listener: Listener, log: SendLog | None
+    ) -> None:
         self.config = config
         self.connections: set[Connection] = set()
         self.stopping = False
         self.dialect = {"sagellm": Sagellm, "openai": OpenAI}[config.dialect](service)
         self._service = service
+        self._listener = listener
         self._log = log
+        self._saboteur = Saboteur(config, self.dialect.answer, self.refuse)
+        # Chosen once: without a rule there is nothing between a request and its dialect.
+        self._answer = self._saboteur.answer if config.rules else self.dialect.answer
 
     def answer(self, exchange: Exchange) -> None:
         """Answer one request, now or in time."""
-        self.dialect.answer(exchange)
+        self._answer(exchange)
+
+    def refuse(self, seconds: float) -> None:
+        """Refuse connections, so long; those that stand end with the answer that they carry."""
+        self._listener.refuse(seconds)
+        for connection in list(self.connections):
+            connection.leave()
 
     def ended(self, exchange: Exchange) -> None:
         """Note that a request was answered, or never will be."""
         request, job = exchange.request, exchange.job
-        if job is not None and exchange.end != "complete":
+        # A fault may end an answer before its last token is made.
+        if job is not None and (exchange.end != "complete" or exchange.fault is not None):
             self._service.clockwork.cancel(job)
         if exchange.status is not None:
             self._service.answered[request.method, request.path, exchange.status] += 1
@@ -67,6 +79,7 @@ class Server:
             connection.close()
         while self.connections:
             await asyncio.sleep(0)
+        await self._saboteur.close()
 
 
 async def serve(
@@ -89,10 +102,11 @@ async def serve(
         log = None
         if config.send_log is not None:
             log = files.enter_context(closing(SendLog(config.send_log)))
-        listener = files.enter_context(_bind(config.host, config.port))
+        listener = files.enter_context(closing(Listener(config.host, config.port)))
         clockwork = Clockwork(make_engine(config), asyncio.get_running_loop())
-        service = Service(config, clockwork, listener.getsockname()[1])
-        await _serve_on(listener, Server(config, service, log), service, ready, stop)
+        service = Service(config, clockwork, listener.port)
+        server = Server(config, service, listener, log)
+        await _serve_on(listener, server, service, ready, stop)
 
 
 def make_engine(config: SimConfig) -> Engine:
@@ -108,31 +122,21 @@ def make_engine(config: SimConfig) -> Engine:
     return BatchingEngine(costs, kv_tokens=config.kv_tokens, max_batch=config.max_batch)
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        where = f"--host {host} --port {port}"
-        raise UsageError(f"{where}: cannot listen there: {error}") from error
-
-
 async def _serve_on(
-    listener: socket.socket,
+    listener: Listener,
     server: Server,
     service: Service,
     ready: Callable[[str], None] | None,
     stop: asyncio.Event | None,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    serving = await loop.create_server(lambda: Connection(server), sock=listener, backlog=_BACKLOG)
+    await listener.open(lambda: Connection(server))
     try:
         # A collection that walks the modules would delay every stream at once.
         gc.collect()
         gc.freeze()
         await _registered(service, ready, stop or asyncio.Event())
     finally:
-        serving.close()
+        listener.close()
         await server.close()
 
 

@@ -71,13 +71,13 @@ class Service:
     def stream(self, exchange: Exchange, job: Job, frames: Frames, fields: bytes) -> None:
         """Start a job whose tokens are streamed."""
         exchange.stream(job, frames, fields, self._next_word())
-        self._start(exchange, job)
+        self.clockwork.submit(job, exchange.request.body_ns)
 
     def whole(self, exchange: Exchange, job: Job, body: Callable[[str], bytes]) -> None:
         """Start a job whose text is answered at its end; `body` makes a response of the text."""
         word = self._next_word()
         exchange.whole(job, lambda: body(reply_text(word, job.output_tokens)), word)
-        self._start(exchange, job)
+        self.clockwork.submit(job, exchange.request.body_ns)
 
     def embeddings(self, inputs: Sequence[str], model: str) -> dict[str, Any]:
         """Answer an embedding request with vectors that depend on text and seed alone."""
@@ -110,12 +110,6 @@ class Service:
     def _next_word(self) -> int:
         self.generations += 1
         return first_word(self.config.seed, self.generations)
-
-    def _start(self, exchange: Exchange, job: Job) -> None:
-        config = self.config
-        if config.die_every and self.generations % config.die_every == 0:
-            exchange.die_after(config.die_after_tokens)
-        self.clockwork.submit(job, exchange.request.body_ns)
 
 
 def new_id(prefix: str) -> str:
