@@ -12,7 +12,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -130,7 +130,7 @@ def _core(data: bytes, shift: int) -> Iterator[str]:
         yield text[shift and shift + 1 : len(data) + shift and (len(data) + shift) * 8 // 6]
 
 
-def mask(text: str, secrets: Iterable[str]) -> str:
+def mask(text: str, secrets: Sequence[str]) -> str:
     """Mask secrets in a text, by their value alone, also where only their beginning is left.
 
     Args:
@@ -138,20 +138,26 @@ def mask(text: str, secrets: Iterable[str]) -> str:
         secrets: Values that must not appear, the longest first, as `forms` gives them.
     """
     for secret in secrets:
-        if secret[:_TELLING] in text:
-            text = _without(text, secret)
+        begun = secret[:_TELLING]
+        if begun in text:
+            text = _without(text, begun, [form for form in secrets if form.startswith(begun)])
     return text
 
 
-def _without(text: str, secret: str) -> str:
-    begun = secret[:_TELLING]
+def _without(text: str, begun: str, forms: list[str]) -> str:
+    """Mask what begins so, as far as it is any of these."""
     parts: list[str] = []
     done = 0
     while (at := text.find(begun, done)) >= 0:
         parts += text[done:at], MASK
-        end = min(at + len(secret), len(text))
-        done = next((n for n in range(at, end) if text[n] != secret[n - at]), end)
+        done = max(_same(text, at, form) for form in forms)
     return "".join((*parts, text[done:]))
+
+
+def _same(text: str, at: int, secret: str) -> int:
+    """Where the text stops being the secret that begins in it."""
+    end = min(at + len(secret), len(text))
+    return next((n for n in range(at, end) if text[n] != secret[n - at]), end)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

@@ -77,8 +77,14 @@ def ignored_proxies() -> list[str]:
     return [name for name in names if os.environ.get(name)]
 
 
+def route(target: Target) -> list[str]:
+    """What of the way to the target is not as the environment has it, in a sentence."""
+    proxies = ", ".join(ignored_proxies())
+    return [f"{proxies}: ignored, requests go straight to {target.netloc}."] if proxies else []
+
+
 def remarks(target: Target, settings: Settings) -> list[str]:
-    """What of the way to the target a person must know, a sentence or two each."""
+    """Who else may read what goes to the target, a sentence or two each."""
     found = []
     if target.tls is not None and settings.insecure:
         found.append(
@@ -88,8 +94,6 @@ def remarks(target: Target, settings: Settings) -> list[str]:
     near = all(str(address[0]).startswith(_LOOPBACK) for _, address in target.addresses)
     if target.tls is None and not near and settings.secrets():
         found.append(f"Keys and headers go to {target.netloc} unencrypted: write https://.")
-    if proxies := ignored_proxies():
-        found.append(f"{', '.join(proxies)}: ignored, requests go straight to {target.netloc}.")
     return found
 
 
