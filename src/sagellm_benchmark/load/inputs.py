@@ -18,7 +18,7 @@ from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
-from sagellm_benchmark.load.target import Target, remarks, resolve
+from sagellm_benchmark.load.target import Target, remarks, resolve, route
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.report.plan import plan_block
 from sagellm_benchmark.schedule.plan import Plan, make_plan
@@ -136,7 +136,7 @@ class Inputs:
 
     def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target) -> None:
         """Print what will happen, before it does."""
-        said = remarks(whom, chosen)
+        said = [*remarks(whom, chosen), *route(whom)]
         block = plan_block(plan, chosen, run_dir=chosen.out, target=whom.url, remarks=said)
         print(block, flush=True)
 
