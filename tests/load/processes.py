@@ -24,7 +24,8 @@ REPLAY = "from sagellm_benchmark.load.users import ReplayUser\n"
 CLOSED = "from sagellm_benchmark.load.users import ClosedLoopUser\n"
 STATES = [status.value for status in Status]
 BUSY = re.compile(
-    r"dispatch lag |read lag |share of requests in flight during an event-loop stall "
+    r"dispatch lag |read lag |loop lag |share of requests in flight during an event-loop stall "
+    r"|generator CPU |a garbage collection took |writing records took "
 )
 """Reasons of a verdict that blame this machine for being busy, and not the program."""
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import gc
-import resource
 import time
 
 import gevent
 import pytest
 
 from sagellm_benchmark.clock import NS_PER_MS, now
-from sagellm_benchmark.load.health import BEAT_S, STALL_MS, Health, raise_file_limit
+from sagellm_benchmark.load.health import BEAT_S, STALL_MS, Health
 
 
 @pytest.fixture
 def health():
     """One that has been started; it is stopped by the test."""
-    frozen = gc.get_freeze_count()
+    frozen, watching = gc.get_freeze_count(), list(gc.callbacks)
     made = Health()
     made.start()
     yield made
     assert gc.get_freeze_count() == frozen
+    assert gc.callbacks == watching
 
 
 def test_a_quiet_loop(health):
@@ -86,21 +86,42 @@ def test_what_is_loaded_is_out_of_the_collectors_sight(health):
     health.stop()
 
 
-def test_the_file_limit_is_raised(monkeypatch):
-    """To the hard limit; where it is there already nothing is set."""
-    limits = [(100, 4096), (4096, 4096)]
-    given = []
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits.pop(0))
-    monkeypatch.setattr(resource, "setrlimit", lambda kind, limit: given.append((kind, limit)))
-    raise_file_limit()
-    raise_file_limit()
-    assert given == [(resource.RLIMIT_NOFILE, (4096, 4096))]
+def test_a_steady_lateness_is_seen(health):
+    """A loop that is late by the same 15 ms every time is late: no beat makes up for another."""
+    gevent.spawn(_hold, 0.035, 14).join()
+    gevent.sleep(BEAT_S)
+    health.stop()
+    lags = sorted(health.loop_lags_ms)
+    assert lags[len(lags) // 2] > 5
 
 
-def test_what_never_began_has_cost_nothing():
-    """A run that is stopped while it is prepared reports no CPU share, and stops only once."""
-    idle = Health()
-    idle.stop()
-    idle.stop()
-    assert idle.figures()["cpu_percent"] is None
-    assert idle.figures()["cpu_s"] == 0
+def _hold(seconds, times):
+    for _ in range(times):
+        time.sleep(seconds)
+        gevent.sleep(0.001)
+
+
+def test_time_at_a_standstill_counts_as_much_as_quiet_time(health):
+    """Half a second quiet, half at a standstill: half of what is counted is late."""
+    gevent.sleep(0.5)
+    time.sleep(0.5)
+    gevent.sleep(2 * BEAT_S)
+    health.stop()
+    late = sum(lag > 50 for lag in health.loop_lags_ms)
+    assert 0.3 < late / len(health.loop_lags_ms) < 0.65
+    assert len(health.stalls) >= 1
+
+
+def test_pauses_of_the_collector_are_timed(health):
+    """Every collection is counted, the longest and all of them timed."""
+    began = now()
+    for _ in range(3):
+        gc.collect()
+    taken_ms = (now() - began) / NS_PER_MS
+    health.stop()
+    figures = health.figures()["gc"]
+    assert figures["count"] >= 3
+    assert 0 < figures["max_ms"] <= figures["total_ms"]
+    assert figures["total_ms"] <= taken_ms + 50
+    gc.collect()
+    assert health.figures()["gc"] == figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sagellm_benchmark.metrics.fidelity import distance, rate, spread
+from sagellm_benchmark.metrics.fidelity import dispersion, distance, rate, spread
 
 
 def test_a_constant_rate_sent_with_jitter_is_at_no_distance() -> None:
@@ -41,3 +41,27 @@ def test_rate_and_spread() -> None:
     assert spread(np.zeros(3)) is None
     assert spread(np.zeros(0)) is None
     assert distance(np.zeros(0), np.zeros(1)) is None
+
+
+@pytest.mark.parametrize("width", [1, 10, 60])
+def test_dispersion_by_shape(width: int) -> None:
+    """1 for Poisson at any width, 0 for a constant rate, far more for bursts."""
+    poisson = np.cumsum(np.random.default_rng(width).exponential(width / 10, 40_000))
+    assert dispersion(poisson, width) == pytest.approx(1, abs=0.1)
+    assert dispersion(np.arange(0, 10 * width, 0.25), width) == 0.0
+    bursts = np.concatenate([start + np.arange(0, 1, 0.001) for start in range(0, 600, 90)])
+    assert (dispersion(bursts, width) or 0) > 100
+
+
+def test_dispersion_by_hand() -> None:
+    """Variance over mean of the counts of whole windows from the first arrival on."""
+    times = np.array([10.0, 10.5, 11.1, 13.2, 13.3, 13.9, 14.0])
+    # 2, 1, 0, 3 in four windows of a second; the fifth is not full.
+    assert dispersion(times, 1) == pytest.approx((14 / 4 - 1.5**2) / 1.5, abs=1e-6)
+
+
+def test_too_short_for_a_window() -> None:
+    """Fewer than two whole windows have no variance worth the name."""
+    assert dispersion(np.arange(0, 19.9, 0.5), 10) is None
+    assert dispersion(np.arange(0, 20.5, 0.5), 10) == 0.0
+    assert dispersion(np.zeros(0), 1) is None

@@ -138,10 +138,12 @@ def test_a_missing_or_doubled_record_is_invalid() -> None:
     """Planned = the sum of the states, each `seq` once, or the run counts for nothing."""
     missing = summary_of([record(0)], planned=2, rows=2)
     assert missing["verdict"]["exit_code"] == 3
-    assert "2 planned, 1 recorded" in missing["verdict"]["reasons"][0]
+    assert "2 planned, 1 recorded, 1 without a record" in missing["verdict"]["reasons"][0]
     doubled = summary_of([record(0), record(0)])
     assert doubled["verdict"]["exit_code"] == 3
-    assert "1 requests recorded twice" in doubled["verdict"]["reasons"][0]
+    assert "1 requests recorded twice" in doubled["verdict"]["reasons"][1]
+    unwritten = summary_of([record(0), record(1)], written=1)
+    assert "2 records, 1 on disk" in unwritten["verdict"]["reasons"][0]
 
 
 def test_rates_by_hand() -> None:
@@ -371,3 +373,33 @@ def test_short_output_is_counted_beside_the_states() -> None:
     assert summary["fidelity"]["output_tokens"] == {"asked": 20, "got": 19}
     by_chunks = summary_of([record(0, outcome(), asked=asked)])
     assert by_chunks["short_output"]["estimate"] is True
+
+
+def test_what_a_user_was_asked_to_end_is_no_failure() -> None:
+    """It is planned and counted; not failed, not good, no error, no latency."""
+    left = outcome(status=Status.CANCELLED, reason="user", output_tokens=3)
+    stopped = outcome(status=Status.CANCELLED, reason="stopped", output_tokens=3)
+    good = outcome(output_tokens=3)
+    summary = summary_of([record(0, good), record(1, left), record(2, good), record(3, good)])
+    assert (summary["counts"]["planned"], summary["counts"]["cancelled"]) == (4, 1)
+    assert summary["protocol_metrics"]["error_rate"] == 0.0
+    assert summary["goodput"]["fraction"] == 1.0
+    assert summary["latency"]["ttft_ms"]["count"] == 3
+    assert summary["errors"] == []
+    assert summary["verdict"]["exit_code"] == 0
+    assert summary["notes"] == ["1 of 4 requests were ended by their user, as asked: no failures"]
+    cut = summary_of([record(0, good), record(1, stopped)])
+    assert cut["protocol_metrics"]["error_rate"] == cut["goodput"]["fraction"] == 0.5
+
+
+def test_what_this_machine_lacked_makes_a_run_invalid() -> None:
+    """A request without a file or a port was failed by us, and the verdict says so."""
+    starved = [
+        record(n, outcome(tokens=[], status=Status.CONNECT_ERROR, reason=reason))
+        for n, reason in enumerate(["no_files", "no_files", "no_ports", None])
+    ]
+    reasons = summary_of(starved)["verdict"]["reasons"]
+    assert [reason.split(",")[0] for reason in reasons] == [
+        "2 requests found no open file left",
+        "1 requests found no local port left",
+    ]

@@ -67,3 +67,28 @@ def test_a_disk_that_fills_at_the_end_is_said(tmp_path: Path) -> None:
     recorder.add(record(0))
     recorder.close()
     assert recorder.failed is not None
+
+
+def test_the_cost_of_writing_is_told(tmp_path: Path) -> None:
+    """Seconds, the longest write, the most bytes held back and the records handed over."""
+    recorder = Recorder(SegmentWriter(tmp_path, "a"))
+    assert recorder.figures() == {"write_s": 0.0, "write_max_ms": 0.0, "held_peak_bytes": 0}
+    for batch in (1, 30, 5):
+        for seq in range(batch):
+            recorder.add(record(seq))
+        recorder.flush()
+    recorder.flush()
+    recorder.close()
+    figures = recorder.figures()
+    assert figures is not None
+    assert 0 < figures["write_max_ms"] <= figures["write_s"] * 1000
+    size = (tmp_path / "a.jsonl").stat().st_size
+    assert 0.7 * size < figures["held_peak_bytes"] < size
+    assert recorder.written == recorder.recorded == 36
+
+
+def test_without_a_segment_nothing_is_told() -> None:
+    """Where nothing is kept on disk there is no cost and no number."""
+    recorder = Recorder(None)
+    recorder.add(record(0))
+    assert (recorder.figures(), recorder.written) == (None, None)

@@ -25,19 +25,21 @@ from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import identity as identities
 from sagellm_benchmark.load.dispatch import Role, dispatcher, role_of
 from sagellm_benchmark.load.finish import EXIT_UNUSABLE, finish
-from sagellm_benchmark.load.health import raise_file_limit
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.inputs import Inputs
+from sagellm_benchmark.load.limits import raise_file_limit
 from sagellm_benchmark.load.live import Live
 from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
 from sagellm_benchmark.load.manifest import Manifest
+from sagellm_benchmark.load.outage import Outage
 from sagellm_benchmark.load.page import guard
-from sagellm_benchmark.load.preflight import Server
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.signals import Signals
 from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.metrics.columns import Columns
+from sagellm_benchmark.redact import printable, snippet
 from sagellm_benchmark.schedule.plan import Plan
 from sagellm_benchmark.schedule.planned import Planned
 
@@ -78,6 +80,8 @@ class Coordinator:
         self._live: Live | None = None
         self._columns: Columns | None = None
         self._manifest: Manifest | None = None
+        self._outage: Outage | None = None
+        self._aborted: str | None = None
         self._ending = False
         self._finished = Event()
         self._finished.set()
@@ -115,15 +119,15 @@ class Coordinator:
     # Start
 
     def _prepare(self) -> Prepared:
-        """Read the options as they are now, the trace, and ask the target."""
+        """Read the options as they are now, ask the target, and read the trace."""
         inputs = self.inputs
         settings = inputs.settings()
         target = inputs.target(settings)
-        plan = inputs.plan(settings)
-        inputs.say_plan(settings, plan, target)
+        server = inputs.ask_target(target, settings)
+        plan = inputs.plan(settings, server)
+        inputs.say_plan(settings, plan, target, server)
         if settings.plan:
             raise SystemExit(0)
-        server = inputs.ask_target(target, settings)
         return Prepared(settings, target, server, plan)
 
     def _on_test_start(self, **_: Any) -> None:
@@ -151,6 +155,8 @@ class Coordinator:
         )
         self._manifest = Manifest(run, prepared.server)
         self._manifest.write()
+        self._outage = Outage(self._manifest.thresholds.connect_errors)
+        self._aborted = None
         identities.point_latest(identity)
         self.run, self._columns = run, columns
         self._finished.clear()
@@ -165,8 +171,10 @@ class Coordinator:
         return greenlet
 
     def _broke(self, greenlet: gevent.Greenlet) -> None:
-        log.critical("the run broke: %r", greenlet.exception)
-        self._broken = f"an error of ours: {greenlet.exception!r}"
+        secrets = () if self.run is None else self.run.secrets
+        broke = snippet(repr(greenlet.exception), secrets=secrets)
+        log.critical("the run broke: %s", broke)
+        self._broken = f"an error of ours: {broke}"
         self.environment.process_exit_code = EXIT_UNUSABLE
         if greenlet is self._finishing:
             self._finished.set()
@@ -175,8 +183,9 @@ class Coordinator:
     def _refuse(self, error: UsageError) -> None:
         """A start from the page that cannot be: say so there and here, and stop."""
         runner = self.environment.runner
-        log.error("%s", error)
-        runner.log_exception("local", str(error), "")
+        words = printable(str(error))
+        log.error("%s", words)
+        runner.log_exception("local", words, "")
         gevent.spawn(runner.stop)
 
     def _drive(self, run: Run) -> None:
@@ -246,9 +255,18 @@ class Coordinator:
         if self.run is not None and "outcome" in facts:
             record = self.run.record(facts["seq"], facts["job"], facts["outcome"])
             self._live.add(record)
-            if self.run.recorder.failed and not self._ending:
-                log.error("%s: no more requests are sent", self.run.recorder.failed)
-                gevent.spawn(self.end)
+            self._aborted = self._outage.add(record) or self._aborted
+            reason = self.run.recorder.failed or self._aborted
+            if reason and not self._ending and not self.run.stopping:
+                self._send_no_more(reason)
+
+    def _send_no_more(self, reason: str) -> None:
+        """End the run from here: what flies may land."""
+        log.error("%s: no more requests are sent", reason)
+        self.run.stopping = True
+        if self._loop is not None:
+            self._loop.stop()
+        gevent.spawn(self.end)
 
     # End
 
@@ -278,6 +296,7 @@ class Coordinator:
             self._finished.wait()
             return
         self._ending = True
+        self.run.engine.drain()
         if self._loop is not None:
             self._loop.stop()
         if self.role is not Role.TASKS:
@@ -298,7 +317,9 @@ class Coordinator:
         run.stopping = True
         self._live.close()
         interrupted = self._broken or self._signals.received
-        result = finish(run, self._columns, self._manifest, interrupted=interrupted)
+        result = finish(
+            run, self._columns, self._manifest, interrupted=interrupted, aborted=self._aborted
+        )
         self.environment.process_exit_code = result.exit_code
         print(result.text, file=sys.stdout, flush=True)
         run.engine.close()

@@ -40,7 +40,14 @@ class Result:
     text: str
 
 
-def finish(run: Run, columns: Columns, manifest: Manifest, *, interrupted: str | None) -> Result:
+def finish(
+    run: Run,
+    columns: Columns,
+    manifest: Manifest,
+    *,
+    interrupted: str | None = None,
+    aborted: str | None = None,
+) -> Result:
     """Close the books.
 
     Args:
@@ -48,10 +55,12 @@ def finish(run: Run, columns: Columns, manifest: Manifest, *, interrupted: str |
         columns: What its records add up to.
         manifest: Its `run.json`.
         interrupted: What ended it early: a signal, by name, or an error of ours.
+        aborted: Why it ended itself early.
     """
     run.health.stop()
     run.recorder.close()
-    summary = summarize(columns, _facts(run, manifest, interrupted))
+    summary = summarize(columns, _facts(run, manifest, interrupted, aborted))
+    summary["notes"] = [*manifest.remarks, *summary["notes"]]
     verdict = summary["verdict"]
     try:
         write_json(run.identity.directory / "summary.json", summary)
@@ -74,18 +83,21 @@ def _text(run: Run, summary: dict[str, Any]) -> str:
     return summary_text(summary, width=width, color=color, run_dir=directory)
 
 
-def _facts(run: Run, manifest: Manifest, interrupted: str | None) -> RunFacts:
+def _facts(run: Run, manifest: Manifest, interrupted: str | None, aborted: str | None) -> RunFacts:
+    recorder = run.recorder
     return RunFacts(
         run_id=run.identity.run_id,
         started_at=utc(run.anchor.unix(run.origin_ns)),
-        rows=run.recorder.planned if run.plan is None else run.plan.rows,
-        planned=run.recorder.planned,
+        rows=recorder.planned if run.plan is None else run.plan.rows,
+        planned=recorder.planned,
+        written=None if recorder.failed else recorder.written,
         closed=run.settings.closed or run.plan is None,
         slos=parse_slos(run.settings.slo),
         generator=_generator(run),
         dialect=manifest.server.dialect,
-        write_failure=run.recorder.failed,
+        write_failure=recorder.failed,
         interrupted=interrupted,
+        aborted=aborted,
         thresholds=manifest.thresholds,
     )
 
@@ -99,6 +111,7 @@ def _generator(run: Run) -> dict[str, Any]:
         "read_lag_ms": block(np.asarray(run.engine.read_lags_ms)),
         "parsing_s": round(run.engine.parsing_s, 6),
         "peak_in_flight": run.engine.counts.peak,
+        "recorder": run.recorder.figures(),
     }
     stalls = [
         [(began - run.origin_ns) / NS_PER_S, (ended - run.origin_ns) / NS_PER_S]

@@ -1,13 +1,15 @@
-"""What the load cost the process that made it: the loop's stalls, its CPU, the lag of its reads.
+"""What the load cost the process that made it: the loop's lag, pauses, CPU, memory, files, ports.
 
-In go a timer's own lateness and the samples of the engine; out comes the `generator` block of the
-summary. A run that the generator itself spoiled must say so, and says it from here.
+In go a timer's own lateness and what the system tells; out comes the `generator` block of the
+summary. A run that the generator itself spoiled must say so, and says it from here. Nothing here
+runs once a token or once a request.
 """
 
 from __future__ import annotations
 
 import gc
 import resource
+import sys
 import time
 from array import array
 from typing import Any
@@ -15,13 +17,16 @@ from typing import Any
 from gevent import get_hub
 
 from sagellm_benchmark.clock import NS_PER_MS, now
+from sagellm_benchmark.load.limits import Limits
 
 BEAT_S = 0.02
 STALL_MS = 100.0
+BEATS_A_LOOK_AT_PORTS = 25
+_BEAT_NS = round(BEAT_S * 1000) * NS_PER_MS
 
 
 class Health:
-    """Watches the event loop from `start` to `stop`."""
+    """Watches this process from `start` to `stop`."""
 
     def __init__(self) -> None:
         self.loop_lags_ms = array("d")
@@ -29,16 +34,21 @@ class Health:
         """Start and end, in nanoseconds, of each time the loop stood still for over 100 ms."""
         self._timer = get_hub().loop.timer(BEAT_S, BEAT_S)
         self._last_ns = 0
+        self._beats = 0
         self._began: tuple[float, float] | None = None
         self._cost = (0.0, 0.0)
+        self._limits = Limits()
+        self._collections = Collections()
 
     def start(self) -> None:
         """Begin; what is loaded by now is taken out of the garbage collector's sight."""
         gc.collect()
         gc.freeze()
+        self._collections.watch()
+        self._limits.start()
         self._last_ns = now()
         self._began = (time.process_time(), time.monotonic())
-        self._timer.start(self._beat)
+        self._timer.again(self._beat, update=True)
 
     def stop(self) -> None:
         """The load has ended, or never began; a second call changes nothing."""
@@ -48,29 +58,80 @@ class Health:
         self._timer.stop()
         self._timer.close()
         self._cost = (time.process_time() - began[0], time.monotonic() - began[1])
+        self._collections.unwatch()
         gc.unfreeze()
 
     def _beat(self) -> None:
         moment = now()
-        lag_ms = (moment - self._last_ns) / NS_PER_MS - BEAT_S * 1000
-        self.loop_lags_ms.append(max(lag_ms, 0.0))
+        # Each beat is timed from the end of the last: a loop that is late by the same amount every
+        # time is late. A repeating timer keeps its own pace, and would hide that.
+        lag_ms = (moment - self._last_ns - _BEAT_NS) / NS_PER_MS
+        self._note(lag_ms)
         if lag_ms > STALL_MS:
             self.stalls.append((self._last_ns, moment))
-        self._last_ns = moment
+        self._limits.look_at_files()
+        self._beats += 1
+        if self._beats % BEATS_A_LOOK_AT_PORTS == 0:
+            self._limits.look_at_ports()
+        self._last_ns = now()
+        self._timer.again(self._beat, update=True)
+
+    def _note(self, lag_ms: float) -> None:
+        """Note a beat's lag, and that of every beat which should have been in the meantime.
+
+        Otherwise a second at a standstill would count no more than a quiet 20 ms.
+        """
+        self.loop_lags_ms.append(max(lag_ms, 0.0))
+        while (lag_ms := lag_ms - BEAT_S * 1000) > 0:
+            self.loop_lags_ms.append(lag_ms)
 
     def figures(self) -> dict[str, Any]:
-        """CPU of this process, in seconds and percent of one core, and its peak memory in MB."""
+        """What was found, by its name in the summary's `generator`."""
         cpu_s, wall_s = self._cost
-        peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "cpu_s": round(cpu_s, 6),
             "cpu_percent": 100 * cpu_s / wall_s if wall_s > 0 else None,
-            "peak_memory_mb": round(peak_kb / 1024, 1),
+            "peak_memory_mb": round(_peak_bytes() / 1024 / 1024, 1),
+            "gc": self._collections.figures(),
+            **self._limits.figures(),
         }
 
 
-def raise_file_limit() -> None:
-    """Allow as many open files, and so connections, as the system lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+class Collections:
+    """The garbage collector's pauses: nothing else runs meanwhile, no socket is read."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._total_ns = 0
+        self._longest_ns = 0
+        self._began_ns = 0
+
+    def watch(self) -> None:
+        """Count from now on."""
+        gc.callbacks.append(self._pass)
+
+    def unwatch(self) -> None:
+        """Count no more."""
+        gc.callbacks.remove(self._pass)
+
+    def _pass(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._began_ns = now()
+            return
+        took_ns = now() - self._began_ns
+        self._count += 1
+        self._total_ns += took_ns
+        self._longest_ns = max(self._longest_ns, took_ns)
+
+    def figures(self) -> dict[str, float]:
+        """How often, the longest pause, and all of them."""
+        return {
+            "count": self._count,
+            "max_ms": self._longest_ns / NS_PER_MS,
+            "total_ms": self._total_ns / NS_PER_MS,
+        }
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

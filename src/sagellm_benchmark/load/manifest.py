@@ -18,10 +18,11 @@ import msgspec
 
 from sagellm_benchmark import __version__
 from sagellm_benchmark.config.system import read_system
-from sagellm_benchmark.load.preflight import Server
+from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.target import ignored_proxies, remarks
-from sagellm_benchmark.metrics.verdict import Thresholds
+from sagellm_benchmark.metrics.thresholds import Thresholds
 from sagellm_benchmark.redact import redact
+from sagellm_benchmark.schedule.lengths import CLIP
 from sagellm_benchmark.trace.prompts import PROMPT_RULE
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Manifest:
                 "verified": run.target.tls is not None and not settings.insecure,
                 "proxies_ignored": ignored_proxies(),
             },
+            "server": self.server.describe(),
             "system_declared": read_system(settings.system),
             "machine": _machine(),
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
@@ -97,6 +99,7 @@ def _trace(run: Run) -> dict[str, Any]:
         "sha256": plan.trace_sha256,
         "rows": plan.rows,
         "drops": plan.drops,
+        "clipped": plan.too_long if plan.lengths.too_long == CLIP else 0,
         "span_s": plan.span_s,
         "rate_per_s": plan.rate_per_s,
         "input_tokens": plan.input_tokens,

@@ -2,7 +2,7 @@
 
 A selection of rows in, `counts, short_output, latency, throughput, goodput, tokens,
 protocol_metrics` out. Latencies are of ok requests; what failed counts against goodput and into the
-error rate. No number is ever NaN.
+error rate, what the run asked its users to abort does neither. No number is ever NaN.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def tokens(latencies: Latencies) -> dict[str, Any]:
 def run_metrics(latencies: Latencies) -> dict[str, Any]:
     """The Protocol's Metrics of a selection: means over the ok requests that have a value."""
     ok = latencies.ok
-    failed = share(int((~ok).sum()), int(ok.size))
+    failed = share(int(latencies.failed.sum()), int(ok.size))
     fields, unobserved = protocol_metrics(
         ttft_ms=_mean(latencies.ttft_ms[ok]),
         tbt_ms=_mean(latencies.tpot_ms[ok]),
@@ -123,11 +123,13 @@ def _throughput(selection: Selection) -> dict[str, float | None]:
 
 
 def _goodput(selection: Selection, slos: tuple[Slo, ...]) -> dict[str, Any]:
-    good = int(selection.latencies.good(slos).sum())
+    latencies = selection.latencies
+    good = int(latencies.good(slos).sum())
+    judged = int((~latencies.aborted).sum())
     return {
         "slo": [slo.expr for slo in slos if slo.per_request],
         "requests_per_s": _rate(good, selection.duration_s),
-        "fraction": share(good, int(selection.latencies.table.size)),
+        "fraction": share(good, judged),
     }
 
 

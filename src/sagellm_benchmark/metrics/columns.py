@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from sagellm_benchmark.clock import NS_PER_S
 from sagellm_benchmark.metrics.slices import Gaps, SlicedGaps
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.wire.states import Status
@@ -30,6 +32,9 @@ SOURCES = ("usage", "tokenizer", "chunks")
 UNKNOWN = -1
 """Stands in a table for a number of tokens that is not known."""
 
+WANTS = ("no_files", "no_ports")
+"""Reasons of requests that this machine, and not the target, had no connection for."""
+
 _COLUMNS = (
     ("seq", "I"),
     ("group", "I"),
@@ -37,6 +42,7 @@ _COLUMNS = (
     ("source", "B"),
     ("warmup", "?"),
     ("short", "?"),
+    ("aborted", "?"),
     ("due", "d"),
     ("sent", "d"),
     ("connected", "d"),
@@ -75,6 +81,15 @@ class Failure:
     count: int
 
 
+@dataclass(slots=True)
+class Retries:
+    """What first attempts that failed cost: requests, attempts beyond the first, nanoseconds."""
+
+    requests: int = 0
+    attempts: int = 0
+    wasted_ns: int = 0
+
+
 class Columns:
     """Everything a summary needs of the records of a run.
 
@@ -82,7 +97,9 @@ class Columns:
         groups: The groups met, by their number in the table.
         group_gaps: Gaps of each group, of measured ok requests.
         gaps: Gaps of the run, of measured ok requests.
-        failures: Requests that are not ok, by (status, code, shape of the message).
+        failures: Requests that failed, by (status, code, shape of the message).
+        wants: Requests that this machine had no file or no port for, by their reason.
+        retries: Attempts that did not count.
     """
 
     def __init__(self) -> None:
@@ -90,12 +107,15 @@ class Columns:
         self.group_gaps: list[Gaps] = []
         self.gaps = SlicedGaps()
         self.failures: dict[tuple[str, str | None, str], Failure] = {}
+        self.wants: Counter[str] = Counter()
+        self.retries = Retries()
         self._rows = bytearray()
 
     def add(self, record: RequestRecord) -> None:
         """Take one record."""
         group = self._group(record)
         ok = record.status == "ok"
+        aborted = record.status == "cancelled" and record.reason == "user"
         asked = record.asked
         self._rows += _PACK(
             record.seq,
@@ -104,6 +124,7 @@ class Columns:
             SOURCES.index(record.token_source),
             record.warmup,
             ok and "short_output" in record.flags,
+            aborted,
             record.due_s,
             _seconds(record.sent_s),
             _seconds(record.connected_s),
@@ -118,6 +139,10 @@ class Columns:
             record.chunks,
             record.reads,
         )
+        if record.attempt > 1:
+            self._retried(record)
+        if aborted:
+            return  # the run asked for it: nothing failed
         if not ok:
             self._fail(record)
         elif not record.warmup and record.sent_s is not None:
@@ -137,7 +162,14 @@ class Columns:
             self.group_gaps.append(Gaps())
         return number
 
+    def _retried(self, record: RequestRecord) -> None:
+        self.retries.requests += 1
+        self.retries.attempts += record.attempt - 1
+        self.retries.wasted_ns += round((record.wasted_s or 0.0) * NS_PER_S)
+
     def _fail(self, record: RequestRecord) -> None:
+        if record.reason in WANTS:
+            self.wants[record.reason] += 1
         code = record.error.code if record.error else None
         message = record.error.message if record.error else (record.reason or record.status)
         key = (record.status, code, _VARYING.sub("#", message))

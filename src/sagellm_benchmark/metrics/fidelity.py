@@ -1,7 +1,8 @@
 """Was the traffic that was sent the traffic that was planned?
 
 A table of records in, the `fidelity` block out: lag, rates, the shape of the arrivals, tokens asked
-for and got. A closed loop has no schedule, so there everything that compares with one is null.
+for and got. A closed loop has no schedule, so there everything that compares with one is null, and
+so is what a run is too short for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import numpy as np
 from sagellm_benchmark.metrics.columns import UNKNOWN
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.quantiles import DECIMALS, block
+
+WINDOWS_S = (1, 10, 60)
+"""Widths of the windows of `idc`."""
 
 SAME_GAP_S = 0.001
 """Gaps between arrivals that differ by less are the same to `iat_ks`."""
@@ -30,6 +34,13 @@ def fidelity(latencies: Latencies, *, closed: bool) -> dict[str, Any]:
         "achieved_rps": rate(sent),
         "iat_ks": None if closed else distance(planned_gaps, sent_gaps),
         "iat_cv": {"planned": None if closed else spread(planned_gaps), "sent": spread(sent_gaps)},
+        "idc": {
+            str(width): {
+                "planned": None if closed else dispersion(due, width),
+                "sent": dispersion(sent, width),
+            }
+            for width in WINDOWS_S
+        },
         "input_tokens": _tokens(latencies, "asked_input", "input_tokens"),
         "output_tokens": _tokens(latencies, "asked_output", "output_tokens"),
     }
@@ -47,6 +58,25 @@ def spread(gaps_s: np.ndarray) -> float | None:
     if gaps_s.size == 0 or gaps_s.mean() <= 0:
         return None
     return round(float(gaps_s.std() / gaps_s.mean()), DECIMALS)
+
+
+def dispersion(times_s: np.ndarray, width_s: float) -> float | None:
+    """Index of dispersion of ascending times: variance over mean of their counts in windows.
+
+    Windows follow each other from the first time on; the last one, which is not full, is left out.
+    1 for Poisson arrivals at any width, 0 for a constant rate, more for bursts of that length.
+
+    Returns:
+        None where there are fewer than two whole windows.
+    """
+    if not times_s.size:
+        return None
+    windows = ((times_s - times_s[0]) // width_s).astype(np.int64)
+    whole = int(windows[-1])
+    if whole < 2:
+        return None
+    counts = np.bincount(windows)[:whole]
+    return round(float(counts.var() / counts.mean()), DECIMALS)
 
 
 def distance(planned_s: np.ndarray, sent_s: np.ndarray) -> float | None:

@@ -43,6 +43,16 @@ class Latencies:
         """Which rows are ok, shape (rows,)."""
         return self.table["status"] == OK
 
+    @cached_property
+    def aborted(self) -> np.ndarray:
+        """Which rows a simulated user ended, as the run asked for, shape (rows,)."""
+        return self.table["aborted"]
+
+    @cached_property
+    def failed(self) -> np.ndarray:
+        """Which rows are neither ok nor aborted, shape (rows,)."""
+        return ~(self.ok | self.aborted)
+
     @property
     def ttft_ms(self) -> np.ndarray:
         """First token - sent."""

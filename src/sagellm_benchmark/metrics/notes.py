@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from sagellm_benchmark.metrics.blocks import short_output, tokens
+from sagellm_benchmark.metrics.columns import Retries
+from sagellm_benchmark.metrics.delivery import generator_notes, target_notes
 from sagellm_benchmark.metrics.gateway import gateway_limit
 from sagellm_benchmark.metrics.latency import Latencies
 
@@ -24,6 +26,9 @@ def notes(
     hosts: np.ndarray,
     dialect: str | None,
     unreached: int,
+    *,
+    closed: bool,
+    retries: Retries,
 ) -> list[str]:
     """All notes of a run.
 
@@ -33,8 +38,12 @@ def notes(
         hosts: Of each row of `whole`, the number of its host.
         dialect: What the target speaks, None if unknown.
         unreached: Rows of the trace that the run did not come to.
+        closed: A closed loop, which has no schedule.
+        retries: Attempts that did not count.
     """
     lines = [
+        *generator_notes(measured, closed=closed),
+        *target_notes(measured, retries),
         *(_gateways(whole, hosts, dialect)),
         _short(measured, dialect),
         _source(measured),
@@ -89,7 +98,7 @@ def _shared(measured: Latencies) -> str | None:
 
 def _warmup(whole: Latencies, measured: Latencies) -> str | None:
     warm = whole.table.size - measured.table.size
-    failed = int((~whole.ok).sum()) - int((~measured.ok).sum())
+    failed = int(whole.failed.sum()) - int(measured.failed.sum())
     if not failed:
         return None
     return f"{failed} of {warm} warm-up requests failed; no figure but the counts shows them"

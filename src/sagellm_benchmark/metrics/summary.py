@@ -13,14 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from sagellm_benchmark.metrics.blocks import Selection, blocks, counts, share
+from sagellm_benchmark.metrics.blocks import Selection, blocks, counts
 from sagellm_benchmark.metrics.columns import Columns, Group
 from sagellm_benchmark.metrics.fidelity import fidelity
 from sagellm_benchmark.metrics.latency import Latencies
+from sagellm_benchmark.metrics.ledger import Ledger
 from sagellm_benchmark.metrics.notes import notes, shared_stamp_fraction
 from sagellm_benchmark.metrics.slices import SlicedGaps
 from sagellm_benchmark.metrics.slo import Slo, evaluate
-from sagellm_benchmark.metrics.verdict import Evidence, Thresholds, judge
+from sagellm_benchmark.metrics.stalls import stalls
+from sagellm_benchmark.metrics.thresholds import Thresholds
+from sagellm_benchmark.metrics.verdict import Evidence, judge
 
 SCHEMA = "sagellm.summary/1"
 
@@ -45,13 +48,14 @@ class RunFacts:
         planned: Rows that fell due, or were settled without sending.
         closed: A closed loop: rows have no due time of their own.
         slos: All objectives.
-        generator: Keys of the summary's `generator`; `stalls` are [start_s, end_s] of event-loop
-            stalls over
-            `Thresholds.stall_ms`, in seconds of the run.
+        written: Records handed to the disk; None where that was not asked for, or it failed.
+        generator: Keys of the summary's `generator`; here `stalls` are [start_s, end_s] of
+            event-loop stalls over `Thresholds.stall_ms`, in seconds of the run.
         dialect: What the target speaks: "sagellm", "openai", None if unknown.
         lost_workers: Workers that died.
         write_failure: `Recorder.failed`.
         interrupted: The signal that ended the run, by name.
+        aborted: Why the run ended itself.
         thresholds: Of the verdict.
     """
 
@@ -59,6 +63,7 @@ class RunFacts:
     started_at: str
     rows: int
     planned: int
+    written: int | None = None
     closed: bool = False
     slos: tuple[Slo, ...] = ()
     generator: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +71,7 @@ class RunFacts:
     lost_workers: Sequence[str] = ()
     write_failure: str | None = None
     interrupted: str | None = None
+    aborted: str | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
@@ -78,9 +84,20 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
     common = blocks(run, facts.slos)
     all_counts = {**counts(table), "planned": facts.planned}
     lag = fidelity(measured, closed=facts.closed)
-    generator = _generator(facts.generator, measured)
+    generator = _generator(facts.generator, whole, measured)
     gates = evaluate(facts.slos, common)
-    evidence = _evidence(facts, whole, common, all_counts, lag, gates)
+    evidence = Evidence(
+        ledger=_ledger(table, facts),
+        dispatch_lag=None if facts.closed else lag["dispatch_lag_ms"],
+        ttft_p50_ms=common["latency"]["ttft_ms"]["p50"],
+        generator=generator,
+        wants=columns.wants,
+        lost_workers=facts.lost_workers,
+        write_failure=facts.write_failure,
+        interrupted=facts.interrupted,
+        aborted=facts.aborted,
+        gates=gates,
+    )
     unreached = max(0, facts.rows - facts.planned)
     return {
         "schema": SCHEMA,
@@ -104,7 +121,15 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
         "groups": _groups(columns, measured, run.duration_s, facts.slos),
         "steady": _steady(measured, columns.gaps, facts.slos),
         "protocol_metrics": common["protocol_metrics"],
-        "notes": notes(whole, measured, _hosts(columns, table), facts.dialect, unreached),
+        "notes": notes(
+            whole,
+            measured,
+            _hosts(columns, table),
+            facts.dialect,
+            unreached,
+            closed=facts.closed,
+            retries=columns.retries,
+        ),
     }
 
 
@@ -115,42 +140,26 @@ def _duration(table: np.ndarray) -> float | None:
     return round(float(table["ended"].max() - table["due"].min()), 9)
 
 
-def _generator(given: Mapping[str, Any], measured: Latencies) -> dict[str, Any]:
-    unknown = {"cpu_percent": None, "loop_lag_ms": None, "read_lag_ms": None}
-    shared = {"shared_stamp_fraction": shared_stamp_fraction(measured)}
-    return {**unknown, **shared, "workers": [], "stalls": [], **given}
+def _generator(given: Mapping[str, Any], whole: Latencies, measured: Latencies) -> dict[str, Any]:
+    unknown = ("cpu_percent", "loop_lag_ms", "read_lag_ms", "gc", "files", "ports", "recorder")
+    return {
+        **dict.fromkeys(unknown),
+        "shared_stamp_fraction": shared_stamp_fraction(measured),
+        "workers": [],
+        **given,
+        **stalls(whole.table, given.get("stalls", ())),
+    }
 
 
-def _evidence(
-    facts: RunFacts,
-    whole: Latencies,
-    common: Mapping[str, Any],
-    all_counts: Mapping[str, int],
-    lag: Mapping[str, Any],
-    gates: Sequence[Mapping[str, Any]],
-) -> Evidence:
-    stalls = facts.generator.get("stalls")
-    return Evidence(
-        counts=all_counts,
-        duplicates=int((np.diff(whole.table["seq"]) == 0).sum()),
-        dispatch_lag=None if facts.closed else lag["dispatch_lag_ms"],
-        ttft_p50_ms=common["latency"]["ttft_ms"]["p50"],
-        read_lag=facts.generator.get("read_lag_ms"),
-        stalled_fraction=None if stalls is None else _stalled(whole.table, stalls),
-        cpu_percent=facts.generator.get("cpu_percent"),
-        lost_workers=facts.lost_workers,
-        write_failure=facts.write_failure,
-        interrupted=facts.interrupted,
-        gates=gates,
+def _ledger(table: np.ndarray, facts: RunFacts) -> Ledger:
+    states = counts(table)
+    del states["planned"]
+    return Ledger(
+        planned=facts.planned,
+        states=states,
+        distinct=int(np.unique(table["seq"]).size),
+        written=facts.written,
     )
-
-
-def _stalled(table: np.ndarray, stalls: Sequence[Sequence[float]]) -> float | None:
-    """Share of the sent requests that were in flight during a stall."""
-    touched = np.zeros(table.size, dtype=bool)
-    for start_s, end_s in stalls:
-        touched |= (table["sent"] < end_s) & (table["ended"] > start_s)
-    return share(int(touched.sum()), int((~np.isnan(table["sent"])).sum()))
 
 
 def _errors(columns: Columns) -> list[dict[str, Any]]:

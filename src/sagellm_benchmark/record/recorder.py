@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.segments import SegmentWriter
 from sagellm_benchmark.wire.states import Status
@@ -35,6 +36,7 @@ class Recorder:
         self.planned = 0
         self.counts: dict[str, int] = {status.value: 0 for status in Status}
         self.failed: str | None = None
+        self._segment = writer
         self._writer = writer
         self._listeners = listeners
 
@@ -47,6 +49,22 @@ class Recorder:
     def missing(self) -> int:
         """Planned rows without a record; below 0 where one came twice."""
         return self.planned - self.recorded
+
+    @property
+    def written(self) -> int | None:
+        """Records handed to the segment; None where nothing is kept on disk."""
+        return None if self._segment is None else self._segment.records
+
+    def figures(self) -> dict[str, float | int] | None:
+        """What the writing cost: seconds in all, the longest write, the most bytes held back."""
+        segment = self._segment
+        if segment is None:
+            return None
+        return {
+            "write_s": segment.writing_ns / NS_PER_S,
+            "write_max_ms": segment.longest_ns / NS_PER_MS,
+            "held_peak_bytes": segment.held_peak,
+        }
 
     def add(self, record: RequestRecord) -> None:
         """Take one record; a full disk is noted in `failed`, not raised."""

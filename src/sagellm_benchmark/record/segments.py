@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from sagellm_benchmark.clock import now
 from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.record.record import SCHEMA, RequestRecord
 
@@ -28,6 +29,12 @@ class SegmentWriter:
         directory: Made if it is missing.
         name: The segment's name, without its suffix.
 
+    Attributes:
+        records: Records taken so far.
+        held_peak: The most bytes that were held back.
+        writing_ns: Nanoseconds spent in the system's `write`, during which nothing else ran.
+        longest_ns: The longest of these in one go.
+
     Raises:
         OSError: From here and from every method: the disk is full, the directory cannot be written.
     """
@@ -39,20 +46,34 @@ class SegmentWriter:
         self._file = self.path.open("ab", buffering=0)
         self._encoder = msgspec.json.Encoder()
         self._held = bytearray()
+        self.records = 0
+        self.held_peak = 0
+        self.writing_ns = 0
+        self.longest_ns = 0
 
     def append(self, record: RequestRecord) -> None:
         """Add one record; it is on disk after the next `flush`."""
         held = self._held
         self._encoder.encode_into(record, held, -1)
         held.append(0x0A)
+        self.records += 1
         if len(held) >= WRITE_AT:
             self.flush()
 
     def flush(self) -> None:
         """Write what is held back."""
-        while self._held:
-            written = self._file.write(self._held)
-            del self._held[:written]
+        if not self._held:
+            return
+        self.held_peak = max(self.held_peak, len(self._held))
+        began = now()
+        try:
+            while self._held:
+                written = self._file.write(self._held)
+                del self._held[:written]
+        finally:
+            took = now() - began
+            self.writing_ns += took
+            self.longest_ns = max(self.longest_ns, took)
 
     def close(self) -> None:
         """Write what is held back and close the file, also where the writing fails."""
