@@ -77,5 +77,6 @@ class Soundness:
 def _repeated(hashes: array[int]) -> set[int]:
     import numpy as np
 
-    ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))
+    ordered = np.frombuffer(hashes, dtype=np.int64)
+    ordered.sort()  # where they lie: a copy would double what is held
     return set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
