@@ -8,8 +8,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.faults.inputs import REFUSALS, lay_out
-from tests.load.processes import clean_environment
+from tests.faults.inputs import REFUSALS, TRACE, lay_out, rows
+from tests.faults.program import program
+from tests.load.processes import books_agree, came_out, clean_environment, to
 
 RUN = (sys.executable, "-m", "sagellm_benchmark", "run")
 
@@ -67,3 +68,47 @@ def test_a_wrong_input_is_refused(refusals, case):
 def test_nothing_lands_elsewhere(refusals):
     """A name with a path in it leaves nothing beside the working directory either."""
     assert refusals["beside"] == {case.name for case in REFUSALS}
+
+
+TRICKS = {"../../up", "/etc/passwd", "a\\b", ".."}
+SYSTEM = b"country: NO\nstart: 1:30\n"
+
+
+@pytest.fixture(scope="module")
+def mended(sound, tmp_path_factory):
+    """A run whose trace has bad rows to leave out, ids like paths, and a plain declaration."""
+    folder = tmp_path_factory.mktemp("mended")
+    odd = [{"input_tokens": -1}, {"output_tokens": "x"}, {"arrival_time_s": -1}]
+    odd += [{"request_id": "a\nb"}, {"input_tokens": -1}]
+    tricks = [{"request_id": name} for name in TRICKS]
+    (folder / "trace").write_bytes(rows(*odd, *tricks, count=12))
+    (folder / "system.yaml").write_bytes(SYSTEM)
+    options = (*TRACE, "--skip-bad", "--system", "system.yaml", *to(sound, "mended"))
+    with program(folder, *options) as run:
+        came_out(run, 0)
+        yield run
+
+
+def test_skipped_rows_are_counted_by_reason(mended, sound):
+    """With `--skip-bad` the rest is sent, and the plan and run.json say what was left out."""
+    books_agree(mended.run, sound)
+    assert mended.run.states == {"ok": 7}
+    drops = mended.run.manifest["trace"]["drops"]
+    bad = ("arrival_time_s", "output_tokens", "request_id")
+    assert drops == {"bad_input_tokens": 2, **{f"bad_{field}": 1 for field in bad}}
+    assert "left out: 5" in mended.out
+
+
+def test_ids_that_look_like_paths_are_ids(mended):
+    """An id of the trace names no file: all that is written lies in the run's directory."""
+    ids = {record.row_id for record in mended.run.records}
+    assert ids > TRICKS
+    ours = {"locustfile.py", "runs", "stderr", "stdout", "system.yaml", "trace"}
+    assert {path.name for path in mended.folder.iterdir()} == ours
+    assert {path.name for path in (mended.folder / "runs").iterdir()} == {"latest", "mended"}
+
+
+def test_text_that_yaml_would_turn_into_something_else(mended):
+    """`NO` is no boolean and `1:30` no number: they stay the text that stands there."""
+    declared = mended.run.manifest["system_declared"]
+    assert declared == {"country": "NO", "start": "1:30"}
