@@ -11,12 +11,20 @@ from sagellm_benchmark.config.options import OPTIONS
 from sagellm_benchmark.config.settings import make_settings
 from sagellm_benchmark.report.plan import WIDTH, disk_bytes, peak_streams, plan_block, plan_lines
 from sagellm_benchmark.report.plan import warnings as plan_warnings
+from sagellm_benchmark.schedule.lengths import Lengths
 from sagellm_benchmark.schedule.plan import make_plan
 from sagellm_benchmark.trace import synthesis
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
 HOST = "http://127.0.0.1:8000"
-RUN = {"run_dir": "runs/r1", "target": HOST}
+TOKENS = {"per_word": 1.0, "template": 0, "source": "assumed", "why": None}
+UNASKED = {"asked": False, "dialect": None, "tokens": TOKENS}
+GATEWAY = {
+    **{"asked": True, "dialect": "sagellm", "name": "sageLLM Gateway", "version": "0.1.0"},
+    **{"engines": [{"healthy": True}, {"healthy": False}], "context_tokens": 8192},
+    "tokens": {"per_word": 1.304, "template": 9, "source": "fitted", "why": None},
+}
+RUN = {"run_dir": "runs/r1", "target": HOST, "server": UNASKED}
 
 
 def settings_of(run_time_s=None, sources=None, **raw):
@@ -39,16 +47,20 @@ def plan_of(**changes):
         "drops": {},
         "sessions": 0,
         "coarse": False,
-        "recorded_content": False,
+        "lengths": Lengths(),
+        "too_long": 0,
     }
-    return SimpleNamespace(**figures | changes)
+    figures |= changes
+    return SimpleNamespace(**{"made_prompts": figures["rows"], **figures})
 
 
 GOLDEN = """\
 What will happen
   target    http://127.0.0.1:8000
+  server    not asked: that it serves the model, and takes the key, is taken on trust
   rows      2,000 requests, 412 sessions,
-            left out: 4 (zero_output 3, bad_json 1), prompts made up to length
+            left out: 4 (zero_output 3, bad_json 1)
+  prompts   made up to length, 1 token a word, assumed: the target was not asked
   arrivals  over 9 min 57 s, 3.35 requests/s on average,
             31 in the busiest second
   tokens    2,310,000 in (1,155 a request), at most 422,000 out (211 a request)
@@ -109,7 +121,7 @@ def test_a_closed_loop_has_no_arrivals():
     assert "arrivals" not in block
     assert "5 at once, a new one when one is done" in block
     assert "lasts     until every row is done\n" in block
-    assert not plan_warnings(plan, chosen)
+    assert not plan_warnings(plan, chosen, UNASKED)
 
 
 def test_every_default_with_a_value_is_in_the_block():
@@ -156,7 +168,7 @@ def test_no_line_is_wider_than_the_block():
 )
 def test_more_than_one_gateway_carries_is_warned_of(changes, words):
     """Above 100 streams, 100 requests/s or 1,500 tokens/s the gateway itself is measured."""
-    [warning] = plan_warnings(plan_of(**changes), settings_of())
+    [warning] = plan_warnings(plan_of(**changes), settings_of(), UNASKED)
     assert words in warning
     assert "the gateway, not the engine" in warning
 
@@ -166,27 +178,27 @@ def test_more_than_one_gateway_carries_is_warned_of(changes, words):
 )
 def test_what_keeps_the_load_off_the_gateway_silences_the_warning(raw):
     """A cap, or requests without streams, stay within what was measured of streams."""
-    assert not plan_warnings(plan_of(peak_streams=101), settings_of(**raw))
+    assert not plan_warnings(plan_of(peak_streams=101), settings_of(**raw), UNASKED)
 
 
 def test_a_plan_within_the_limits_is_not_warned_of():
     """At the limit itself nothing is said."""
     plan = plan_of(peak_streams=100, peak_rate_per_s=100, output_tokens=800_000)
-    assert not plan_warnings(plan, settings_of())
+    assert not plan_warnings(plan, settings_of(), UNASKED)
 
 
 def test_run_time_and_span_are_compared():
     """A run time that cuts the plan, or that outlasts it, is said; an equal one is not."""
-    [short] = plan_warnings(plan_of(), settings_of(run_time_s=60.0))
+    [short] = plan_warnings(plan_of(), settings_of(run_time_s=60.0), UNASKED)
     assert short.startswith("--run-time 1 min is shorter than the plan (9 min 57 s)")
-    [long] = plan_warnings(plan_of(), settings_of(run_time_s=3600.0))
+    [long] = plan_warnings(plan_of(), settings_of(run_time_s=3600.0), UNASKED)
     assert long.startswith("--run-time 1 h is longer than the plan (9 min 57 s)")
-    assert not plan_warnings(plan_of(), settings_of(run_time_s=597.2))
+    assert not plan_warnings(plan_of(), settings_of(run_time_s=597.2), UNASKED)
 
 
 def test_a_coarse_grid_is_said():
     """Bursts that come from the recorder's clock are not sold as the users'."""
-    [warning] = plan_warnings(plan_of(coarse=True), settings_of())
+    [warning] = plan_warnings(plan_of(coarse=True), settings_of(), UNASKED)
     assert "coarse grid" in warning
 
 
@@ -207,9 +219,10 @@ def test_peak_streams_respect_the_caps():
 
 def test_a_trace_that_names_no_lengths_is_not_called_empty():
     """Unknown token counts are said to be unknown, not 0."""
-    block = plan_block(plan_of(input_tokens=0, recorded_content=True), settings_of(), **RUN)
+    block = plan_block(plan_of(input_tokens=0, made_prompts=0), settings_of(), **RUN)
     assert "tokens    in: the trace does not say, at most" in block
-    assert "prompts as recorded" in block
+    assert "2,000 prompts as recorded" in block
+    assert "made up to length" not in block
 
 
 def test_all_rows_at_once_have_no_rate():

@@ -176,7 +176,7 @@ def test_rows_without_output_are_fine(tmp_path):
     """A row that does not say how long its reply was is sent without a cap."""
     rows = [{"output_tokens": 0}, {}, {"input_tokens": None, "prompt": "x"}]
     plan = make_plan(_trace(tmp_path / "t.jsonl", *rows), Selection(), Pace())
-    assert (plan.rows, plan.output_tokens, plan.recorded_content) == (3, 0, True)
+    assert (plan.rows, plan.output_tokens, plan.made_prompts) == (3, 0, 2)
 
 
 def test_planning_holds_no_rows():

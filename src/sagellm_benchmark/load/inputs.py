@@ -18,9 +18,11 @@ from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
+from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.target import Target, remarks, resolve, route
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.report.plan import plan_block
+from sagellm_benchmark.schedule.lengths import Lengths
 from sagellm_benchmark.schedule.plan import Plan, make_plan
 from sagellm_benchmark.trace import synthesis
 from sagellm_benchmark.trace.source import Trace, open_trace
@@ -114,8 +116,8 @@ class Inputs:
         """The target, resolved."""
         return resolve(chosen.host, insecure=chosen.insecure, cacert=chosen.cacert)
 
-    def plan(self, chosen: Settings) -> Plan | None:
-        """Read the trace once, whole, and plan it; None for a user's own tasks.
+    def plan(self, chosen: Settings, server: Server) -> Plan | None:
+        """Read the trace once, whole, and plan it for a server; None for a user's own tasks.
 
         Raises:
             UsageError: The trace cannot be replayed, or a row would go to no model.
@@ -124,13 +126,20 @@ class Inputs:
             return None
         pace = Pace(speed=chosen.speed or 1.0, rate=None if chosen.synthetic else chosen.rate)
         part = Selection(chosen.start, chosen.end, chosen.limit, chosen.cut_sessions)
-        plan = make_plan(_trace(chosen), part, pace, closed=chosen.closed)
+        plan = make_plan(
+            _trace(chosen),
+            part,
+            pace,
+            closed=chosen.closed,
+            lengths=_lengths(chosen, server.context_tokens),
+            wording=server.wording,
+        )
         if chosen.model is None and plan.rows_without_model:
             raise UsageError(
                 f"--model is missing: {plan.rows_without_model} of {plan.rows} rows name no "
                 f"model; write --model M (GET {chosen.host}/v1/models lists them)"
             )
-        if plan.recorded_content and chosen.endpoint != "chat":
+        if plan.made_prompts < plan.rows and chosen.endpoint != "chat":
             _check_no_messages(plan, chosen.endpoint)
         return plan
 
@@ -187,6 +196,16 @@ def _trace(chosen: Settings) -> Trace:
         time_unit=chosen.time_unit,
         skip_bad=chosen.skip_bad,
     )
+
+
+def _lengths(chosen: Settings, context_tokens: int | None) -> Lengths:
+    """How long a request may be, and what room its reply needs beside it."""
+    reply = (chosen.extra_body or {}).get("max_tokens")  # has the last word in every body
+    if type(reply) is not int:
+        reply = 0 if chosen.endpoint == "embeddings" else None
+        if chosen.output_length == "free":
+            reply = 1
+    return Lengths(chosen.max_input_tokens, context_tokens, chosen.too_long, reply)
 
 
 def _check_no_messages(plan: Plan, endpoint: str) -> None:

@@ -1,128 +1,262 @@
 """Ask the target a few questions before any load, so that a run that cannot work never starts.
 
-In go a target, headers and a model; out comes what kind of server it is. Everything found wrong is
-one line and exit code 2. These requests are no part of the run: no record, no count.
+In go a target and the settings of a run; out comes what kind of server it is and how many tokens it
+makes of a word. Everything found wrong is one line and exit code 2. These requests are no part of
+the run: no record, no count.
 """
 
 from __future__ import annotations
 
-import http.client
-import json
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
-from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.fitting import SHORT_WORDS, counted, fitted, prompt
+from sagellm_benchmark.load.probe import Heard, Probe
+from sagellm_benchmark.load.server import (
+    OPENAI,
+    PROXY,
+    SAGELLM,
+    Engine,
+    RefusalError,
+    Server,
+)
 from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.redact import snippet
+from sagellm_benchmark.trace.prompts import Wording
+from sagellm_benchmark.wire.states import Status
 
-TIMEOUT_S = 10.0
 ALIASES = ("default", "sage-default", "sage-rag")
 """Model names that the sageLLM gateway resolves itself."""
 
+CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length")
+"""How servers call a model's context in GET /v1/models: vLLM and SGLang, then hosted ones."""
 
-@dataclass(frozen=True)
-class Server:
-    """What the target said of itself.
-
-    Attributes:
-        dialect: "sagellm", "openai", or None where it was not asked or did not tell.
-        models: The models it lists.
-    """
-
-    dialect: str | None = None
-    models: tuple[str, ...] = ()
+_TOTAL_S = 45.0
+_EACH_S = 30.0
+_GATEWAY = "sageLLM Gateway"
+_OWNERS = {"vllm": "vLLM", "sglang": "SGLang", "llamacpp": "llama.cpp"}
+_ALL_THE_SAME = "(--no-preflight sends the load all the same)"
 
 
-def ask(target: Target, settings: Settings) -> Server:
-    """Check that the target answers, takes the key and knows the model.
+def ask(target: Target, settings: Settings, *, fit: bool) -> Server:
+    """Check that the target answers, takes the key, knows the model and can serve it.
+
+    Args:
+        target: Whom to ask.
+        settings: What the run was told.
+        fit: Prompts are made: find out how many tokens a word of them is.
 
     Raises:
-        UsageError: It does not.
+        UsageError: The target cannot serve the load, or nobody answers.
     """
-    headers = dict(settings.header)
-    secrets = settings.secrets()
-    if settings.api_key:
-        headers["Authorization"] = f"Bearer {settings.api_key}"
-    status, body = _get(target, "/v1/models", headers)
-    if status in (401, 403):
-        raise UsageError(
-            f"--host {target.url}: refuses us with HTTP {status}: name the variable that holds "
-            f"the key with --api-key-env VAR ({snippet(body, 120, secrets)})"
+    probe = Probe(target, settings, total_s=_TOTAL_S, each_s=_EACH_S)
+    server = introduced(probe)
+    check_served(server, target, settings)
+    wording = pinned(settings)
+    if settings.model is None:
+        why = "no --model to ask for"
+        server = replace(server, wording=wording, unfitted=why if fit else None)
+    else:
+        server, _ = greeted(probe, server, settings)
+        if fit and wording.source != "option":
+            server = fitted(probe, server, settings)
+        else:
+            server = replace(server, wording=wording)
+    return accounted(probe, server)
+
+
+def pinned(settings: Settings) -> Wording:
+    """The wording before anybody was asked: what `--tokens-per-word` says, else one a word."""
+    ratio = settings.tokens_per_word
+    return Wording() if ratio is None else Wording(ratio, source="option")
+
+
+def accounted(probe: Probe, server: Server) -> Server:
+    """The same, with what it took to find out."""
+    seconds = round(probe.spent_s, 3)
+    return replace(server, gets=probe.gets, requests=probe.requests, seconds=seconds)
+
+
+# Who is it?
+
+
+def introduced(probe: Probe) -> Server:
+    """Ask for the server's own pages.
+
+    Raises:
+        UsageError: It does not answer, or not us.
+    """
+    url = probe.target.url
+    page = probe.get("/v1/models")
+    said = snippet(page.body, 120, probe.secrets)
+    software = page.headers.get("server")
+    if page.status in (401, 403):
+        raise RefusalError(_key_words(url, page.status, said), Server(asked=True))
+    if page.status >= 500:
+        words = f"--host {url}: answers GET /v1/models with HTTP {page.status}: {said}"
+        raise RefusalError(f"{words} {_ALL_THE_SAME}", Server(asked=True))
+    listed = [entry for entry in page.entries("data") if "id" in entry]
+    models = tuple(probe.clean(entry["id"]) for entry in listed)
+    owners = {str(entry.get("owned_by")) for entry in listed}
+    name = next((_OWNERS[owner] for owner in owners if owner in _OWNERS), software)
+    found = Server(
+        asked=True,
+        dialect=OPENAI if models else None,
+        name=probe.clean(name) if name else None,
+        models=models,
+        context_tokens=_context(listed),
+    )
+    return _gateway(probe, found) if not listed or "sagellm" in owners else found
+
+
+def _gateway(probe: Probe, found: Server) -> Server:
+    """A server that may be a sageLLM gateway, with or without its control plane."""
+    root = probe.get("/").object()
+    known = root.get("service") == _GATEWAY
+    if known:
+        version = probe.clean(root["version"]) if "version" in root else None
+        found = replace(found, name=_GATEWAY, version=version)
+    for path, dialect in (("/v1/management/engines", SAGELLM), ("/v1/router/engines", PROXY)):
+        page = probe.get(path)
+        if page.status == 200 and isinstance(page.object().get("engines"), list):
+            engines = tuple(_engine(probe, entry) for entry in page.entries("engines"))
+            return replace(found, dialect=dialect, engines=engines)
+        if not known:
+            break
+    return found
+
+
+def _engine(probe: Probe, entry: dict[str, Any]) -> Engine:
+    told = {key: probe.clean(value) for key, value in entry.items() if value is not None}
+    return Engine(
+        engine_id=told.get("engine_id", "?"),
+        model=told.get("model_id", "?"),
+        healthy=entry.get("is_healthy", entry.get("healthy")) is True,
+        state=told.get("state"),
+        kind=told.get("engine_kind"),
+    )
+
+
+def _context(listed: list[dict[str, Any]]) -> int | None:
+    """The context of all listed models; None where they differ or do not tell."""
+    told = {entry[key] for entry in listed for key in CONTEXT_KEYS if type(entry.get(key)) is int}
+    return told.pop() if len(told) == 1 and min(told) > 0 else None
+
+
+# Can it serve?
+
+
+def check_served(server: Server, target: Target, settings: Settings) -> None:
+    """Hold what the server lists against what the run wants.
+
+    Raises:
+        RefusalError: It has no engine for it, or does not know the model.
+    """
+    model = settings.model
+    if server.engines is not None:
+        _check_engines(server, target, model)
+        if settings.endpoint == "completions" and not settings.no_stream:
+            raise RefusalError(
+                f"--endpoint completions: this sageLLM gateway streams no text completions: write "
+                f"--no-stream {_ALL_THE_SAME}",
+                server,
+            )
+    elif model and server.models and model not in server.models:
+        raise RefusalError(
+            f"--model {model}: the target does not list it; it has {names(server.models)} "
+            f"{_ALL_THE_SAME}",
+            server,
         )
-    if status >= 500:
-        raise UsageError(
-            f"--host {target.url}: answers GET /v1/models with HTTP {status}: "
-            f"{snippet(body, 120, secrets)} (--no-preflight sends the load all the same)"
-        )
-    listed = _entries(body, "data")
-    models = tuple(snippet(str(entry["id"]), 200, secrets) for entry in listed if "id" in entry)
-    sagellm = not listed or any(entry.get("owned_by") == "sagellm" for entry in listed)
-    engines = _engines(target, headers) if sagellm else None
-    if engines is not None:
-        _check_engines(target, settings.model, engines, secrets)
-        return Server("sagellm", models)
-    if settings.model and models and settings.model not in models:
-        raise UsageError(
-            f"--model {settings.model}: the target does not list it; it has {_list(models)} "
-            f"(--no-preflight sends the load all the same)"
-        )
-    return Server("openai" if models else None, models)
 
 
-def _engines(target: Target, headers: dict[str, str]) -> list[dict[str, Any]] | None:
-    """The engines behind a sageLLM gateway; None where it is none, or has no control plane."""
-    status, body = _get(target, "/v1/management/engines", headers)
-    if status != 200 or b'"engines"' not in body:
-        return None
-    return _entries(body, "engines")
-
-
-def _check_engines(
-    target: Target, model: str | None, engines: list[dict[str, Any]], secrets: tuple[str, ...]
-) -> None:
+def _check_engines(server: Server, target: Target, model: str | None) -> None:
     # The gateway answers 200 to every stream, also with no engine behind it: only this tells.
-    ready = [snippet(str(e.get("model_id")), 200, secrets) for e in engines if e.get("is_healthy")]
+    ready = [engine.model for engine in server.engines if engine.healthy]
     if not ready:
-        raise UsageError(
+        again = "start one, or register it again"
+        if server.dialect == PROXY and server.engines:
+            again = (
+                "one failed request marks it so for good: start it, and PATCH "
+                f"/v1/router/engines/{server.engines[0].engine_id}/health?healthy=true"
+            )
+        raise RefusalError(
             f"--host {target.url}: this sageLLM gateway has no healthy engine "
-            f"({len(engines)} registered): start one, or register it again"
+            f"({len(server.engines)} registered): {again}",
+            server,
         )
     if model and model not in ready and model not in ALIASES:
-        raise UsageError(
+        raise RefusalError(
             f"--model {model}: no healthy engine serves it behind {target.url}; "
-            f"ready are {_list(ready)}"
+            f"ready are {names(ready)}",
+            server,
         )
 
 
-def _list(names: list[str] | tuple[str, ...]) -> str:
-    shown = ", ".join(dict.fromkeys(names[:5]))
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def names(known: list[str] | tuple[str, ...]) -> str:
+    """The first few of a list of names."""
+    shown = ", ".join(dict.fromkeys(known[:5]))
+    return shown + (f" and {len(known) - 5} more" if len(known) > 5 else "")
 
 
-def _entries(body: bytes, key: str) -> list[dict[str, Any]]:
-    try:
-        parsed = json.loads(body)
-    except ValueError:
-        return []
-    entries = parsed.get(key) if isinstance(parsed, dict) else None
-    return [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+# Does it answer?
 
 
-def _get(target: Target, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
-    connection: http.client.HTTPConnection
-    if target.tls is None:
-        connection = http.client.HTTPConnection(target.netloc, timeout=TIMEOUT_S)
-    else:
-        connection = http.client.HTTPSConnection(
-            target.netloc, timeout=TIMEOUT_S, context=target.tls
-        )
-    try:
-        connection.request("GET", target.prefix + path, headers=headers)
-        response = connection.getresponse()
-        return response.status, response.read(1 << 20)
-    except (OSError, http.client.HTTPException) as error:
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UsageError(f"--host {target.url}: GET {path} failed: {words}") from None
-    finally:
-        connection.close()
+def greeted(probe: Probe, server: Server, settings: Settings) -> tuple[Server, Heard]:
+    """Send one small request, whole: whatever a load would meet at once is met here.
+
+    Raises:
+        RefusalError: It is refused, fails, or nobody answers it.
+    """
+    heard = probe.ask(prompt(settings, SHORT_WORDS))
+    if _may_pass(heard):
+        heard = probe.ask(prompt(settings, SHORT_WORDS))
+    server = replace(
+        server,
+        dialect=server.dialect or (OPENAI if heard.outcome.status is Status.OK else None),
+        usage={**server.usage, "whole": counted(heard) is not None},
+        echoes_request_id=heard.echoed,
+    )
+    words = refusal(heard, probe.target, settings)
+    if words is not None:
+        raise RefusalError(words, accounted(probe, replace(server, usage=Server().usage)))
+    if heard.outcome.http_status == 429:
+        return replace(server, usage=Server().usage, unfitted="it answers HTTP 429"), heard
+    tokens = counted(heard)
+    counts = () if tokens is None else ((SHORT_WORDS, tokens),)
+    return replace(server, counts=counts), heard
+
+
+def _may_pass(heard: Heard) -> bool:
+    """Whether to try once more: a server may stumble once, a refusal or a silence stays."""
+    outcome = heard.outcome
+    if answers(heard) or outcome.status in (Status.TIMEOUT, Status.CONNECT_ERROR):
+        return False
+    return outcome.http_status is None or not 400 <= outcome.http_status < 500
+
+
+def answers(heard: Heard) -> bool:
+    """Whether a model answered, be it with a token that is no text."""
+    outcome = heard.outcome
+    return outcome.status is Status.OK or outcome.reason == "empty"
+
+
+def refusal(heard: Heard, target: Target, settings: Settings) -> str | None:
+    """Say why a load would fail as this request did; None where it would not."""
+    outcome = heard.outcome
+    if answers(heard) or outcome.http_status == 429:
+        return None
+    if outcome.http_status in (401, 403):
+        return _key_words(target.url, outcome.http_status, outcome.message or "")
+    failed = f"{outcome.status.value}: {outcome.message}"
+    return (
+        f"--host {target.url}: a first small request to {settings.model} fails, {failed} "
+        f"{_ALL_THE_SAME}"
+    )
+
+
+def _key_words(url: str, status: int, said: str) -> str:
+    return (
+        f"--host {url}: refuses us with HTTP {status}: name the variable that holds "
+        f"the key with --api-key-env VAR ({said})"
+    )

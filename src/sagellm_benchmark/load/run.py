@@ -81,7 +81,7 @@ class Run:
             keep_text=settings.keep_content != "none",
             retries=settings.retry,
         )
-        prompts = None if plan is None else Prompts(identity.salt, plan.block_size)
+        prompts = None if plan is None else Prompts(identity.salt, plan.block_size, plan.wording)
         self.requests = Requests(settings, target, identity.run_id, prompts, api_key)
         self.rows = Rows(environment.stats)
         writer = SegmentWriter(identity.directory / "records", WORKER)

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.metrics import gateway
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
+from sagellm_benchmark.report import target as targets
 from sagellm_benchmark.schedule.counts import FIRST_TOKEN_S, TOKEN_S, reply_s
+from sagellm_benchmark.schedule.lengths import CLIP, DROP
 from sagellm_benchmark.schedule.plan import Plan
 
 WIDTH = 80
@@ -39,6 +41,7 @@ def plan_lines(
     *,
     run_dir: str,
     target: str,
+    server: Mapping[str, Any],
     remarks: Sequence[str] = (),
 ) -> list[str]:
     """Say what will happen.
@@ -47,24 +50,32 @@ def plan_lines(
         plan: What will be sent; None where a user's own tasks decide.
         settings: What the run was told.
         run_dir: Where its files will lie.
-        target: Where the requests go, and what is known of it.
+        target: Where the requests go.
+        server: What is known of it, as `run.json` holds it.
         remarks: What else a person must know before the load.
     """
     lines = ["What will happen", *_line("target", [snippet(target)])]
+    lines += _line("server", targets.known(server))
     if plan is None:
         lines += _line("load", ["your own tasks, for as long as Locust runs them"])
     else:
-        for label, parts in _facts(plan, settings, run_dir):
+        for label, parts in _facts(plan, settings, server, run_dir):
             lines += _line(label, parts)
     lines += _line("you set", _given(settings) or ["nothing"], "  ")
     lines += _line("defaults", _defaults(settings, replay=plan is not None), "  ")
-    for text in (*remarks, *(() if plan is None else warnings(plan, settings))):
+    for text in (*remarks, *(() if plan is None else warnings(plan, settings, server))):
         lines += textwrap.wrap(text, WIDTH, initial_indent="! ", subsequent_indent="  ")
     return lines
 
 
-def _facts(plan: Plan, settings: Settings, run_dir: str) -> Iterator[tuple[str, list[str]]]:
+def _facts(
+    plan: Plan, settings: Settings, server: Mapping[str, Any], run_dir: str
+) -> Iterator[tuple[str, list[str]]]:
     yield "rows", _rows(plan)
+    if plan.made_prompts:
+        yield "prompts", ["made up to length", targets.wording(server["tokens"], server["asked"])]
+    if limits := plan.lengths.words():
+        yield "lengths", [f"at most {limits}", _too_long(plan)]
     if not settings.closed:
         yield "arrivals", _arrivals(plan)
     yield "tokens", _tokens(plan, settings)
@@ -81,8 +92,14 @@ def _rows(plan: Plan) -> list[str]:
     if left_out:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in plan.drops.items())
         parts.append(f"left out: {left_out:,} ({reasons})")
-    parts.append("prompts as recorded" if plan.recorded_content else "prompts made up to length")
+    if recorded := plan.rows - plan.made_prompts:
+        parts.append(f"{figures.plural(recorded, 'prompt')} as recorded")
     return parts
+
+
+def _too_long(plan: Plan) -> str:
+    done = {DROP: "left out", CLIP: "shortened to fit"}.get(plan.lengths.too_long)
+    return f"{plan.too_long:,} {done}" if plan.too_long else "all fit"
 
 
 def _arrivals(plan: Plan) -> list[str]:
@@ -150,9 +167,11 @@ def disk_bytes(plan: Plan, settings: Settings) -> int:
     return total
 
 
-def warnings(plan: Plan, settings: Settings) -> list[str]:
+def warnings(plan: Plan, settings: Settings, server: Mapping[str, Any]) -> list[str]:
     """What may not be what the user meant, a sentence or two each."""
-    found = [_gateway(plan, settings), _run_time(plan, settings)]
+    dialect = server["dialect"]
+    found = [_gateway(plan, settings, dialect), _exact(settings, dialect)]
+    found.append(_run_time(plan, settings))
     if plan.coarse and not settings.closed:
         found.append(
             "The trace's times lie on a coarse grid and many rows fall due at the same instant:"
@@ -161,8 +180,8 @@ def warnings(plan: Plan, settings: Settings) -> list[str]:
     return [text for text in found if text]
 
 
-def _gateway(plan: Plan, settings: Settings) -> str | None:
-    if settings.no_stream or settings.endpoint == "embeddings":
+def _gateway(plan: Plan, settings: Settings, dialect: str | None) -> str | None:
+    if settings.no_stream or settings.endpoint == "embeddings" or dialect == "openai":
         return None
     over = []
     streams = peak_streams(plan, settings)
@@ -176,11 +195,25 @@ def _gateway(plan: Plan, settings: Settings) -> str | None:
             over.append(f"{tokens_per_s:,.0f} tokens/s")
     if not over:
         return None
+    whose = (
+        "If the target is one sageLLM gateway process: it"
+        if dialect is None
+        else ("One process of this sageLLM gateway")
+    )
     return (
-        f"If the target is one sageLLM gateway process: it carries some {gateway.STREAMS} streams,"
+        f"{whose} carries some {gateway.STREAMS} streams,"
         f" {gateway.REQUESTS_PER_S:.0f} stream requests/s or {gateway.TOKENS_PER_S:,.0f} tokens/s,"
         f" and this plan asks for {' and '.join(over)}. Beyond its limit you measure the gateway,"
         " not the engine behind it."
+    )
+
+
+def _exact(settings: Settings, dialect: str | None) -> str | None:
+    if settings.output_length != "exact" or dialect != "sagellm":
+        return None
+    return (
+        "--output-length exact: this gateway drops min_tokens and ignore_eos, so that a reply may"
+        " end early, and then counts as a failure."
     )
 
 

@@ -51,7 +51,7 @@ class Count:
         self.peak_rate_per_s = 0
         self.peak_streams = 0
         self.sessions: set[str] = set()
-        self.recorded_content = False
+        self.made_prompts = 0
         self.rows_without_model = 0
         self.digest = hashlib.sha256(_encode([PROMPT_RULE, header.block_size]) + b"\n")
         self._coarse_grid = (header.time_resolution_s or 0.0) >= _COARSE_S
@@ -78,7 +78,7 @@ class Count:
         self.rows += 1
         self.input_tokens += row.input_tokens or 0
         self.output_tokens += row.output_tokens or 0
-        self.recorded_content = self.recorded_content or row.has_content
+        self.made_prompts += not row.has_content
         self.rows_without_model += not row.model
         if row.session_id is not None:
             self.sessions.add(row.session_id)

@@ -46,7 +46,7 @@ class Plan:
         inversions: Rows that the file has out of order of time.
         sessions: Different session ids.
         coarse: Arrivals lie on a grid so wide that many are tied; gaps between them mean little.
-        recorded_content: Some rows carry recorded messages or prompts.
+        made_prompts: Rows without recorded messages or a prompt: theirs are made.
         rows_without_model: Rows that name no model.
         block_size: Tokens of one prefix block; None where rows have no block ids.
         factor: What all times are divided by.
@@ -69,7 +69,7 @@ class Plan:
     inversions: int
     sessions: int
     coarse: bool
-    recorded_content: bool
+    made_prompts: int
     rows_without_model: int
     block_size: int | None
     factor: float
@@ -133,7 +133,7 @@ def make_plan(
         inversions=inversions,
         sessions=len(count.sessions),
         coarse=not closed and count.coarse,
-        recorded_content=count.recorded_content,
+        made_prompts=count.made_prompts,
         rows_without_model=count.rows_without_model,
         block_size=trace.header.block_size,
         factor=factor,
