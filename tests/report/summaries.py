@@ -117,8 +117,13 @@ def summary(**changes: Any) -> dict[str, Any]:
             "loop_lag_ms": block(2000, 0.3),
             "read_lag_ms": block(2000, 0.05),
             "shared_stamp_fraction": 0.021,
-            "workers": [],
+            "gc": {"count": 12, "max_ms": 0.412, "total_ms": 2.1},
+            "files": {"open_peak": 41, "limit": 20000},
+            "ports": {"used_peak": 38, "range": [32768, 60999]},
+            "recorder": {"write_s": 0.004, "write_max_ms": 0.21, "held_peak_bytes": 70123},
             "stalls": [],
+            "stalled_requests": {"count": 0, "fraction": 0.0},
+            "workers": [],
         },
         "errors": [
             {

@@ -277,3 +277,23 @@ def test_the_module_is_cheap_to_import():
     """Rich is loaded when a text is made, not before."""
     code = "import sys, sagellm_benchmark.report.terminal; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_the_client_cost_is_told_in_one_place():
+    """Pauses are always there, stalls where there were any; the rest is in the files."""
+    assert "longest GC pause 0.412 ms" in text_of()
+    assert "stall" not in text_of()
+    stalled = {
+        **summary()["generator"],
+        "stalls": [{"start_s": 1.0, "end_s": 1.2, "requests": 3}],
+        "stalled_requests": {"count": 3, "fraction": 0.006},
+    }
+    assert "1 stall touched 3 requests" in text_of(generator=stalled)
+
+
+def test_a_long_reason_is_indented():
+    """What does not fit a line goes on under its beginning."""
+    verdict = {"state": "warned", "valid": True, "exit_code": 0, "reasons": ["word " * 30]}
+    first, second = text_of(width=80, verdict=verdict).splitlines()[1:3]
+    assert first.startswith("  - word word")
+    assert second.startswith("    word word")

@@ -116,10 +116,23 @@ def _verdict(console: Console, verdict: Mapping[str, Any]) -> None:
     missed = code == 1
     line = Text().append(word, style=style).append(f"  {meaning}")
     console.print(line if missed else line.append(f" (exit code {code})"))
-    for reason in verdict["reasons"]:
-        console.print(f"  - {snippet(reason)}")
+    if verdict["reasons"]:
+        console.print(_list(verdict["reasons"]))
     if missed:
         console.print(Text("FAILED  an objective was missed (exit code 1)", style="bold red"))
+
+
+def _list(lines: Iterable[str]) -> Table:
+    """One point after the other, what does not fit a line indented."""
+    from rich.table import Table
+    from rich.text import Text
+
+    points = Table.grid(padding=(0, 1, 0, 0))
+    points.add_column(no_wrap=True)
+    points.add_column(overflow="fold")
+    for line in lines:
+        points.add_row("  -", Text(snippet(line)))
+    return points
 
 
 Fact = tuple[str, list[str]]
@@ -211,18 +224,25 @@ def _fidelity(fidelity: Mapping[str, Any]) -> list[str]:
     sent = f"{figures.measure(fidelity['achieved_rps'])} requests/s sent"
     return [
         sent if offered is None else f"{sent} of {figures.measure(offered)} offered",
-        f"dispatch lag {_ms(lag, 'p50')}",
-        f"dispatch lag {_ms(lag, 'p99')}",
+        f"dispatch lag {_ms(lag, 'p50')}, {_ms(lag, 'p99')}",
     ]
 
 
 def _generator(generator: Mapping[str, Any]) -> list[str]:
+    pause_ms = (generator["gc"] or {}).get("max_ms")
     return [
         f"CPU {figures.measure(generator['cpu_percent'])} %",
         f"loop lag {_ms(generator['loop_lag_ms'], 'p99')}",
         f"read lag {_ms(generator['read_lag_ms'], 'p99')}",
+        f"longest GC pause {figures.measure(pause_ms)} ms",
         f"{figures.percent(generator['shared_stamp_fraction'])} of token stamps shared",
+        *([_stalls(generator)] if generator["stalls"] else []),
     ]
+
+
+def _stalls(generator: Mapping[str, Any]) -> str:
+    stalls, requests = len(generator["stalls"]), generator["stalled_requests"]["count"]
+    return f"{figures.plural(stalls, 'stall')} touched {figures.plural(requests, 'request')}"
 
 
 def _ms(block: Mapping[str, Any] | None, stat: str) -> str:
