@@ -236,16 +236,27 @@ def test_one_group_is_the_run() -> None:
         assert group[key] == summary[key]
 
 
-def test_steady_is_the_middle() -> None:
-    """Requests sent in the first and the last tenth of the sending span are left out."""
-    records = [
-        record(number, outcome(due, due + 0.5, [due + 10, due + 20 + number % 2], due + 30))
-        for number, due in enumerate(range(0, 100_000, 1000))
+def _one_a_second(count: int, lasts_ms: float = 8000, **options: Any) -> list[RequestRecord]:
+    return [
+        record(
+            number,
+            outcome(due, due + 0.5, [due + 10, due + 20 + number % 2], due + lasts_ms),
+            **options,
+        )
+        for number, due in enumerate(range(0, count * 1000, 1000))
     ]
-    steady = summary_of(records)["steady"]
-    window = steady["window"]
-    assert 9.9 <= window["start_s"] <= 11.0
-    assert 88.0 <= window["end_s"] <= 89.2
+
+
+def test_steady_is_the_plateau() -> None:
+    """Ramp and drain are left out; the window says where it is, how it was found and its share."""
+    records = _one_a_second(100)
+    summary = summary_of(records)
+    steady, window = summary["steady"], summary["steady"]["window"]
+    assert summary["steady_reason"] is None
+    assert 6 <= window["start_s"] <= 9
+    assert 98 <= window["end_s"] <= 99
+    assert window["method"] == "in-flight plateau"
+    assert window["share"] == steady["counts"]["planned"] / 100
     sent = [one.sent_s or 0 for one in records]
     inside = sum(window["start_s"] <= when < window["end_s"] for when in sent)
     assert steady["counts"]["planned"] == steady["latency"]["chunk_gap_ms"]["count"] == inside
@@ -253,10 +264,98 @@ def test_steady_is_the_middle() -> None:
     assert set(steady) == BLOCKS | {"window"}
 
 
-def test_no_steady_window_of_a_short_run() -> None:
-    """Under 20 requests, or where all were sent at once, there is no middle."""
-    assert summary_of([record(number) for number in range(19)])["steady"] is None
-    assert summary_of([record(number) for number in range(40)])["steady"] is None
+def test_the_steady_window_lies_behind_the_warm_up() -> None:
+    """What warm-up left on the wire is no ramp, and none of it is in the figures."""
+    summary = summary_of(_one_a_second(100, warmup=Warmup("s", 20)))
+    assert 20 <= summary["steady"]["window"]["start_s"] <= 21
+    assert summary["steady"]["counts"]["planned"] >= 77
+
+
+def test_no_steady_window_has_a_reason() -> None:
+    """Too few requests, too short a time, or a load that moved: null, and why in words."""
+    few = summary_of([record(number) for number in range(49)])
+    assert (few["steady"], few["steady_reason"]) == (None, "49 requests were sent, 50 are needed")
+    at_once = summary_of([record(number) for number in range(60)])
+    assert at_once["steady"] is None
+    assert "too short a time" in at_once["steady_reason"]
+
+
+def test_a_target_that_falls_behind_is_noted() -> None:
+    """Every request lasts longer than the one before, at an even rate: said among the notes."""
+    records = [
+        record(number, outcome(due, due + 0.5, [due + 10], due + due))
+        for number, due in enumerate(range(0, 100_000, 500))
+    ]
+    summary = summary_of(records)
+    assert summary["steady"] is None
+    assert summary["steady_reason"].startswith("the target fell behind: requests in flight grew")
+    assert summary["steady_reason"] in summary["notes"]
+
+
+def test_warm_up_that_is_all_there_is() -> None:
+    """A warm-up longer than the run leaves nothing to measure: said, and the gate fails."""
+    summary = summary_of(_one_a_second(60, warmup=Warmup("s", 1000)))
+    assert "all 60 requests were warm-up: nothing was measured" in summary["notes"][0]
+    assert summary["warmup"]["planned"] == summary["counts"]["planned"] == 60
+    assert summary["duration_s"] is None
+    assert summary["groups"] == []
+    assert summary["verdict"]["exit_code"] == 1
+
+
+@pytest.mark.parametrize("status", [Status.DROPPED, Status.CANCELLED, Status.CONNECT_ERROR])
+def test_warm_up_of_every_fate_stays_out(status: Status) -> None:
+    """What was dropped, cancelled or refused while it was warm-up fails no gate."""
+    bad = outcome(sent=None if status is Status.DROPPED else 1000.5, tokens=[], status=status)
+    records = [record(0, bad, warmup=Warmup("req", 1)), record(1, warmup=Warmup("req", 1))]
+    summary = summary_of(records)
+    assert (summary["counts"][status.value], summary["warmup"][status.value]) == (1, 1)
+    assert summary["protocol_metrics"]["error_rate"] == 0.0
+    assert summary["verdict"]["exit_code"] == 0
+
+
+def test_retries_are_told() -> None:
+    """Requests that were tried again, the attempts that it took, and the time it cost, exactly."""
+    twice = outcome(attempt=2, wasted_ns=100_000_000)
+    four = outcome(attempt=4, wasted_ns=700_000_001, tokens=[], status=Status.CONNECT_ERROR)
+    summary = summary_of([record(0, twice), record(1, four), record(2)])
+    assert summary["retries"] == {"requests": 2, "attempts": 4, "wasted_s": 0.800000001}
+    assert any("2 requests took 4 attempts" in note for note in summary["notes"])
+    none = summary_of([record(0)])
+    assert none["retries"] == {"requests": 0, "attempts": 0, "wasted_s": 0.0}
+    assert not any("attempts" in note for note in none["notes"])
+
+
+def _left(**facts: Any) -> RequestRecord:
+    return record(0, outcome(status=Status.CANCELLED, reason="user", **facts))
+
+
+@pytest.mark.parametrize(
+    ("objective", "seen", "good"),
+    [
+        ("ttft_ms<=100", {}, True),
+        ("ttft_ms<=99", {}, False),
+        ("ttft_ms<=100", {"tokens": [], "ended": 1100.4}, True),
+        ("ttft_ms<=100", {"tokens": [], "ended": 1100.6}, False),
+        ("ttft_from_due_ms<=100", {"tokens": [], "ended": 1100.2}, False),
+        ("ttfa_ms<=100", {"first_answer_ns": None, "ended": 1100.6}, False),
+        ("e2e_ms<=200", {"ended": 1200.5}, True),
+        ("e2e_ms<=200", {"ended": 1200.6}, False),
+        ("e2e_from_due_ms<=200", {"ended": 1200.2}, False),
+        ("tpot_ms<=20", {"output_tokens": 3}, True),
+        ("tpot_ms<=19", {"output_tokens": 3}, False),
+        ("tpot_ms<=19", {"tokens": []}, True),
+        ("connect_ms<=1", {"reused": True, "connected_ns": None}, True),
+    ],
+)
+def test_who_left_is_judged_by_what_was_seen(
+    objective: str, seen: dict[str, Any], good: bool
+) -> None:
+    """An objective that was missed when the user left counts against goodput, no other does."""
+    summary = summary_of([_left(**seen)], slos=parse_slos([objective]))
+    assert summary["goodput"]["fraction"] == float(good)
+    assert summary["left"] == {"requests": 1, "fraction": 1.0}
+    assert summary["protocol_metrics"]["error_rate"] == 0.0
+    assert summary["verdict"]["exit_code"] == 0
 
 
 def test_protocol_metrics_of_the_run() -> None:
@@ -376,7 +475,7 @@ def test_short_output_is_counted_beside_the_states() -> None:
 
 
 def test_what_a_user_was_asked_to_end_is_no_failure() -> None:
-    """It is planned and counted; not failed, not good, no error, no latency."""
+    """It is planned and counted; not failed, no error, no latency."""
     left = outcome(status=Status.CANCELLED, reason="user", output_tokens=3)
     stopped = outcome(status=Status.CANCELLED, reason="stopped", output_tokens=3)
     good = outcome(output_tokens=3)

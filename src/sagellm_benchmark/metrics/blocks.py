@@ -125,11 +125,10 @@ def _throughput(selection: Selection) -> dict[str, float | None]:
 def _goodput(selection: Selection, slos: tuple[Slo, ...]) -> dict[str, Any]:
     latencies = selection.latencies
     good = int(latencies.good(slos).sum())
-    judged = int((~latencies.aborted).sum())
     return {
         "slo": [slo.expr for slo in slos if slo.per_request],
         "requests_per_s": _rate(good, selection.duration_s),
-        "fraction": share(good, judged),
+        "fraction": share(good, int(latencies.table.size)),
     }
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from sagellm_benchmark.clock import NS_PER_S
 from sagellm_benchmark.metrics.slices import Gaps, SlicedGaps
 from sagellm_benchmark.record.record import RequestRecord
-from sagellm_benchmark.wire.states import Status
+from sagellm_benchmark.wire.states import Status, has_left
 
 STATUSES = tuple(status.value for status in Status)
 """The status words; a table holds their positions here."""
@@ -115,7 +115,7 @@ class Columns:
         """Take one record."""
         group = self._group(record)
         ok = record.status == "ok"
-        aborted = record.status == "cancelled" and record.reason == "user"
+        aborted = has_left(record.status, record.reason)
         asked = record.asked
         self._rows += _PACK(
             record.seq,

@@ -15,6 +15,14 @@ from sagellm_benchmark.metrics.columns import OK
 from sagellm_benchmark.metrics.quantiles import DECIMALS
 from sagellm_benchmark.metrics.slo import Slo
 
+_WAITED_SINCE = {
+    "ttft_ms": "sent",
+    "ttfa_ms": "sent",
+    "ttft_from_due_ms": "due",
+    "e2e_ms": "sent",
+    "e2e_from_due_ms": "due",
+}
+
 
 class Latencies:
     """The latencies of a table's rows.
@@ -108,21 +116,31 @@ class Latencies:
         return np.round(self._some_tokens * 1000 / taken, DECIMALS)
 
     def good(self, slos: tuple[Slo, ...]) -> np.ndarray:
-        """Which rows are ok and meet every objective per request, shape (rows,).
+        """Which rows did not fail and meet every objective per request, shape (rows,).
 
         A reply of one chunk has no TPOT and a pooled connection no connect time: there was nothing
-        to be slow. A request without any other latency does not meet a limit on it.
+        to be slow. A request without any other latency does not meet a limit on it. A request whose
+        user left is judged by what that user had seen.
         """
-        good = self.ok.copy()
+        good = ~self.failed
         for slo in slos:
             if not slo.per_request:
                 continue
-            values = self[slo.metric]
+            values = self._seen(slo.metric)
             met = values <= slo.limit
             if slo.metric in ("tpot_ms", "connect_ms"):
                 met |= np.isnan(values)
             good &= met
         return good
+
+    def _seen(self, metric: str) -> np.ndarray:
+        """A latency; where the user left before it was known, how long that user had waited."""
+        values = self[metric]
+        since = _WAITED_SINCE.get(metric)
+        if since is None or not self.aborted.any():
+            return values
+        unknown = self.aborted & (np.isnan(values) | metric.startswith("e2e"))
+        return np.where(unknown, self._between(since, "ended"), values)
 
     @property
     def _some_tokens(self) -> np.ndarray:

@@ -15,6 +15,7 @@ from sagellm_benchmark.metrics.columns import Retries
 from sagellm_benchmark.metrics.delivery import generator_notes, target_notes
 from sagellm_benchmark.metrics.gateway import gateway_limit
 from sagellm_benchmark.metrics.latency import Latencies
+from sagellm_benchmark.metrics.steady import Unsteady, Window
 
 SHARED_STAMPS = 0.05
 """From this share of token frames without a stamp of their own on, gap percentiles are blurred."""
@@ -26,6 +27,7 @@ def notes(
     hosts: np.ndarray,
     dialect: str | None,
     unreached: int,
+    window: Window | Unsteady,
     *,
     closed: bool,
     retries: Retries,
@@ -38,11 +40,13 @@ def notes(
         hosts: Of each row of `whole`, the number of its host.
         dialect: What the target speaks, None if unknown.
         unreached: Rows of the trace that the run did not come to.
+        window: Where the run was steady, or why it was not.
         closed: A closed loop, which has no schedule.
         retries: Attempts that did not count.
     """
     lines = [
         *generator_notes(measured, closed=closed),
+        window.reason if isinstance(window, Unsteady) and window.fell_behind else None,
         *target_notes(measured, retries),
         *(_gateways(whole, hosts, dialect)),
         _short(measured, dialect),
@@ -98,6 +102,8 @@ def _shared(measured: Latencies) -> str | None:
 
 def _warmup(whole: Latencies, measured: Latencies) -> str | None:
     warm = whole.table.size - measured.table.size
+    if warm and not measured.table.size:
+        return f"all {warm} requests were warm-up: nothing was measured, --warmup is too long"
     failed = int(whole.failed.sum()) - int(measured.failed.sum())
     if not failed:
         return None

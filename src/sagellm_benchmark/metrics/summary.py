@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sagellm_benchmark.metrics.blocks import Selection, blocks, counts
-from sagellm_benchmark.metrics.columns import Columns, Group
+from sagellm_benchmark.clock import NS_PER_S
+from sagellm_benchmark.metrics.blocks import Selection, blocks, counts, share
+from sagellm_benchmark.metrics.columns import Columns, Group, Retries
 from sagellm_benchmark.metrics.fidelity import fidelity
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.ledger import Ledger
@@ -22,16 +23,11 @@ from sagellm_benchmark.metrics.notes import notes, shared_stamp_fraction
 from sagellm_benchmark.metrics.slices import SlicedGaps
 from sagellm_benchmark.metrics.slo import Slo, evaluate
 from sagellm_benchmark.metrics.stalls import stalls
+from sagellm_benchmark.metrics.steady import METHOD, Unsteady, Window, find_window
 from sagellm_benchmark.metrics.thresholds import Thresholds
 from sagellm_benchmark.metrics.verdict import Evidence, judge
 
 SCHEMA = "sagellm.summary/1"
-
-STEADY_LEAST = 20
-"""Under this many requests sent there is no steady window."""
-
-STEADY_CUT = 0.1
-"""Share of the sending span that the steady window leaves out at either end."""
 
 ERROR_LINES = 50
 """Kinds of errors that are listed; the rest is one line."""
@@ -99,6 +95,7 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
         gates=gates,
     )
     unreached = max(0, facts.rows - facts.planned)
+    window = find_window(table, columns.gaps.width_s)
     return {
         "schema": SCHEMA,
         "run_id": facts.run_id,
@@ -108,6 +105,8 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
         "counts": all_counts,
         "warmup": counts(table[table["warmup"]]),
         "trace": {"rows": facts.rows, "released": facts.planned, "unreached": unreached},
+        "retries": _retries(columns.retries),
+        "left": _left(whole),
         "short_output": common["short_output"],
         "exact": True,
         "latency": common["latency"],
@@ -119,7 +118,8 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
         "tokens": common["tokens"],
         "errors": _errors(columns),
         "groups": _groups(columns, measured, run.duration_s, facts.slos),
-        "steady": _steady(measured, columns.gaps, facts.slos),
+        "steady": _steady(window, measured, columns.gaps, facts.slos),
+        "steady_reason": window.reason if isinstance(window, Unsteady) else None,
         "protocol_metrics": common["protocol_metrics"],
         "notes": notes(
             whole,
@@ -127,6 +127,7 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
             _hosts(columns, table),
             facts.dialect,
             unreached,
+            window,
             closed=facts.closed,
             retries=columns.retries,
         ),
@@ -206,22 +207,38 @@ def _group_names(group: Group) -> dict[str, str | None]:
     return {"model": model, "tenant": tenant, "class": class_, "host": host, "name": name}
 
 
-def _steady(measured: Latencies, gaps: SlicedGaps, slos: tuple[Slo, ...]) -> dict[str, Any] | None:
-    """The common blocks of the requests sent in the middle of the run."""
-    table = measured.table
-    sent = table["sent"][~np.isnan(table["sent"])]
-    if sent.size < STEADY_LEAST:
+def _retries(retries: Retries) -> dict[str, Any]:
+    """Of every planned request, warm-up included."""
+    return {
+        "requests": retries.requests,
+        "attempts": retries.attempts,
+        "wasted_s": retries.wasted_ns / NS_PER_S,
+    }
+
+
+def _left(whole: Latencies) -> dict[str, Any]:
+    """Of every planned request, warm-up included."""
+    left = int(whole.aborted.sum())
+    return {"requests": left, "fraction": share(left, int(whole.table.size))}
+
+
+def _steady(
+    window: Window | Unsteady, measured: Latencies, gaps: SlicedGaps, slos: tuple[Slo, ...]
+) -> dict[str, Any] | None:
+    """The common blocks of the requests sent in the steady window."""
+    if isinstance(window, Unsteady):
         return None
-    first, last, width = float(sent.min()), float(sent.max()), gaps.width_s
-    cut = (last - first) * STEADY_CUT
-    start_s = float(np.ceil((first + cut) / width)) * width
-    end_s = float(np.floor((last - cut) / width)) * width
-    if end_s <= start_s:
-        return None
+    table, start_s, end_s = measured.table, window.start_s, window.end_s
     when = np.where(np.isnan(table["sent"]), table["due"], table["sent"])
     inside = measured.where((when >= start_s) & (when < end_s))
+    named = {
+        "start_s": start_s,
+        "end_s": end_s,
+        "method": METHOD,
+        "share": share(int(inside.table.size), int(table.size)),
+    }
     selection = Selection(inside, gaps.between(start_s, end_s), end_s - start_s)
-    return {"window": {"start_s": start_s, "end_s": end_s}, **blocks(selection, slos)}
+    return {"window": named, **blocks(selection, slos)}
 
 
 def _hosts(columns: Columns, table: np.ndarray) -> np.ndarray:
