@@ -143,10 +143,17 @@ class Inputs:
             _check_no_messages(plan, chosen.endpoint)
         return plan
 
-    def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target) -> None:
+    def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target, server: Server) -> None:
         """Print what will happen, before it does."""
         said = [*remarks(whom, chosen), *route(whom)]
-        block = plan_block(plan, chosen, run_dir=chosen.out, target=whom.url, remarks=said)
+        block = plan_block(
+            plan,
+            chosen,
+            run_dir=chosen.out,
+            target=whom.url,
+            server=server.describe(),
+            remarks=said,
+        )
         print(block, flush=True)
 
     def ask_target(self, whom: Target, chosen: Settings) -> preflight.Server:
