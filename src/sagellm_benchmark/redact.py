@@ -77,8 +77,8 @@ def forms(values: Iterable[str | None]) -> tuple[str, ...]:
             of a cookie, and the user and password behind `Basic`.
 
     Returns:
-        The values and their parts, each as it is and as URLs, JSON, HTML, base64 and hexadecimal
-        digits have it, the longest first; what is shorter than `SHORTEST` is no secret.
+        The values and their parts, each as it is and as URLs, JSON, HTML, Python, base64 and
+        hexadecimal digits have it, the longest first; what is shorter than `SHORTEST` is no secret.
     """
     found: set[str] = set()
     for value in filter(None, values):
@@ -108,6 +108,7 @@ def _forms(value: str) -> Iterator[str]:
     for written in (quote(value), quote(value, safe=""), quote_plus(value)):
         yield written
         yield re.sub("%..", lambda code: code[0].lower(), written)
+    yield repr(value)[1:-1]
     text = json.dumps(value)[1:-1]
     yield text
     yield text.replace("/", "\\/")
