@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import zlib
 
 import pytest
@@ -11,7 +12,7 @@ from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.wire import http
 from sagellm_benchmark.wire.http import HTTP_ERRORS, Framing, Inflater, TooLarge, request_bytes
 
-from .lookalike import LAST_CHUNK, STREAM_HEAD, body, chunk, head
+from .lookalike import LAST_CHUNK, STREAM_HEAD, body, chunk, head, token
 
 
 def test_a_request_is_one_head_with_its_length_and_the_body():
@@ -136,6 +137,27 @@ def test_inflater_stops_a_bomb(monkeypatch):
     monkeypatch.setattr(http, "INFLATED_LIMIT", 1 << 20)
     seen = 0
     with pytest.raises(TooLarge):
-        for piece in Inflater().inflate(gzip.compress(bytes(50 << 20))):
+        for piece in Inflater().inflate(gzip.compress(random.Random(1).randbytes(2 << 20))):
             seen += len(piece)
     assert seen <= 1 << 20
+
+
+def test_inflater_stops_what_grows_out_of_proportion():
+    """A thousandfold is no answer: it ends under a megabyte, however large it would become."""
+    seen, packed = 0, gzip.compress(bytes(50 << 20))
+    with pytest.raises(TooLarge, match="bytes unfold to"):
+        for piece in Inflater().inflate(packed):
+            seen += len(piece)
+    assert seen < 1 << 20
+
+
+def test_inflater_takes_an_answer_of_one_word():
+    """Frames that are all alike, of a model that repeats itself, are no bomb."""
+    frames = token("word ") * 20_000
+    packer = zlib.compressobj(wbits=31)
+    packed = [
+        packer.compress(frames[at : at + 2000]) + packer.flush(zlib.Z_SYNC_FLUSH)
+        for at in range(0, len(frames), 2000)
+    ]
+    inflater = Inflater()
+    assert sum(len(piece) for part in packed for piece in inflater.inflate(part)) == len(frames)

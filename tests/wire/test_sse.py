@@ -111,6 +111,17 @@ def test_comments_for_ever_fill_nothing():
     assert stream.pending == 0
 
 
+def test_empty_lines_by_the_million_take_no_time():
+    """A flood of line breaks between events is passed over, and offsets still count them."""
+    stream = EventStream()
+    start = time.process_time()
+    for flood in (b"\n", b"\r\n", b"\r"):
+        assert stream.feed(flood * (5 << 20)) == []
+    assert time.process_time() - start < 2
+    (event,) = stream.feed(b"\n\ndata: a\n\n")
+    assert (event.data, event.offset) == (b"a", 4 * (5 << 20) + 2)
+
+
 def test_a_large_frame_byte_by_byte_takes_linear_time():
     """What waits is not scanned again: 16 times the bytes take nowhere near 256 times as long."""
 

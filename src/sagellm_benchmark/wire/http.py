@@ -25,6 +25,11 @@ HEAD_LIMIT = 256 * 1024
 INFLATED_LIMIT = 64 * 1024 * 1024
 """Most bytes that one compressed body may grow to."""
 
+_GROWTH = 400
+_GROWTH_FROM = 512 * 1024
+"""Beyond so many bytes a body may be no more than `_GROWTH` times what came of it. Frames that are
+all alike stay under that; what unfolds a thousandfold would hold up everybody else's tokens."""
+
 _STEP = 64 * 1024
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -184,16 +189,17 @@ def _deaf(data: bytes) -> None:
 
 
 class TooLarge(Exception):
-    """A compressed body passed `INFLATED_LIMIT`."""
+    """A compressed body grew beyond all measure."""
 
 
 class Inflater:
     """Undoes gzip and deflate, step by step."""
 
-    __slots__ = ("_decoder", "_total")
+    __slots__ = ("_decoder", "_packed", "_total")
 
     def __init__(self) -> None:
         self._decoder = _decoder()
+        self._packed = 0
         self._total = 0
 
     @property
@@ -206,18 +212,20 @@ class Inflater:
 
         Raises:
             zlib.error: They are not what the header says.
-            TooLarge: Beyond `INFLATED_LIMIT`.
+            TooLarge: Beyond `INFLATED_LIMIT`, or out of all proportion to what came.
         """
         while data:
+            before = len(data)
             if self._decoder.eof:  # members may follow one another
                 self._decoder = _decoder()
             piece = self._decoder.decompress(data, _STEP)
             self._total += len(piece)
-            if self._total > INFLATED_LIMIT:
-                raise TooLarge(f"over {INFLATED_LIMIT} bytes unfolded")
+            data = self._decoder.unused_data if self._decoder.eof else self._decoder.unconsumed_tail
+            self._packed += before - len(data)
+            if self._total > min(INFLATED_LIMIT, _GROWTH_FROM + _GROWTH * self._packed):
+                raise TooLarge(f"{self._packed} bytes unfold to {self._total} and more")
             if piece:
                 yield piece
-            data = self._decoder.unused_data if self._decoder.eof else self._decoder.unconsumed_tail
 
 
 def _decoder() -> zlib._Decompress:

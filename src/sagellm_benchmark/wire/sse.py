@@ -117,6 +117,10 @@ class EventStream:
             self._keep(data, [])
             return []
         self._after_cr = data.endswith(b"\r")
+        if self._begin < 0 and not self._partial_size:
+            data = self._past_blanks(data)
+            if not data:
+                return []
         lines = (b"".join(self._partial) + data).splitlines(keepends=True)
         rest = b"" if data.endswith((b"\n", b"\r")) else lines.pop()
         self._partial.clear()
@@ -127,6 +131,12 @@ class EventStream:
             self._offset += len(line)
         self._keep(rest, events)
         return events
+
+    def _past_blanks(self, data: bytes) -> bytes:
+        """Pass over empty lines between events at once: a flood of them would take a second."""
+        rest = data.lstrip(b"\r\n")
+        self._offset += len(data) - len(rest)
+        return rest
 
     def _keep(self, rest: bytes, events: list[Event]) -> None:
         if rest:
