@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from sagellm_benchmark import __version__
-from sagellm_benchmark.cli import demo, locustfile, run, sim, trace
+from sagellm_benchmark.cli import check, demo, locustfile, run, sim, trace
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.redact import printable
 
@@ -83,6 +83,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, run, locustfile, trace, sim):
+    for command in (demo, check, run, locustfile, trace, sim):
         command.add_parser(commands)
     return parser

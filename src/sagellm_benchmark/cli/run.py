@@ -8,13 +8,11 @@ directory; `--config FILE` names one.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.cli.locustfile import locustfile_path
-from sagellm_benchmark.config.option import Option
 from sagellm_benchmark.config.options import OPTIONS, add_options
 from sagellm_benchmark.config.settings import make_settings
 from sagellm_benchmark.errors import UsageError
@@ -93,21 +91,10 @@ def _with_sources(raw: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, 
     """The same, with the environment's and the file's where there is none: as Locust will see."""
     found = dict(raw)
     for option in OPTIONS:
-        for source in (_environments(option), file.get(option.flag[2:])):
+        for source in (option.from_environment(), file.get(option.flag[2:])):
             if found[option.key] is None:
                 found[option.key] = source
     return found
-
-
-def _environments(option: Option) -> Any:
-    """What the environment says of an option; of several values a list, as Locust reads it."""
-    text = os.environ.get(option.env)
-    if not (option.repeat and text and text.startswith("[") and text.endswith("]")):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return [item.strip() for item in text[1:-1].split(",")]
 
 
 def _given(raw: dict[str, Any]) -> list[str]:

@@ -6,6 +6,8 @@ makes the value, or raises a `UsageError` that names the option.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +53,16 @@ class Option:
     def env(self) -> str:
         """The environment variable."""
         return ENV_PREFIX + self.key.upper()
+
+    def from_environment(self) -> Any:
+        """What the environment says, raw; of several values a list, as Locust reads it."""
+        text = os.environ.get(self.env)
+        if not (self.repeat and text and text.startswith("[") and text.endswith("]")):
+            return text
+        try:
+            return json.loads(text)
+        except ValueError:
+            return [item.strip() for item in text[1:-1].split(",")]
 
     def value(self, raw: Any) -> Any:
         """Parse what a source gave, again and again if need be: a page may hand in any type.

@@ -36,7 +36,7 @@ _TOTAL_S = 45.0
 _EACH_S = 30.0
 _GATEWAY = "sageLLM Gateway"
 _OWNERS = {"vllm": "vLLM", "sglang": "SGLang", "llamacpp": "llama.cpp"}
-_ALL_THE_SAME = "(--no-preflight sends the load all the same)"
+_ALL_THE_SAME = "(run --no-preflight sends the load all the same)"
 
 
 def ask(target: Target, settings: Settings, *, fit: bool) -> Server:
@@ -51,7 +51,7 @@ def ask(target: Target, settings: Settings, *, fit: bool) -> Server:
         UsageError: The target cannot serve the load, or nobody answers.
     """
     probe = Probe(target, settings, total_s=_TOTAL_S, each_s=_EACH_S)
-    server = introduced(probe)
+    server = introduced(probe, settings)
     check_served(server, target, settings)
     wording = pinned(settings)
     if settings.model is None:
@@ -81,7 +81,7 @@ def accounted(probe: Probe, server: Server) -> Server:
 # Who is it?
 
 
-def introduced(probe: Probe) -> Server:
+def introduced(probe: Probe, settings: Settings) -> Server:
     """Ask for the server's own pages.
 
     Raises:
@@ -92,7 +92,9 @@ def introduced(probe: Probe) -> Server:
     said = snippet(page.body, 120, probe.secrets)
     software = page.headers.get("server")
     if page.status in (401, 403):
-        raise RefusalError(_key_words(url, page.status, said), Server(asked=True))
+        raise RefusalError(
+            _key_words(probe.target, settings, page.status, said), Server(asked=True)
+        )
     if page.status >= 500:
         words = f"--host {url}: answers GET /v1/models with HTTP {page.status}: {said}"
         raise RefusalError(f"{words} {_ALL_THE_SAME}", Server(asked=True))
@@ -247,7 +249,7 @@ def refusal(heard: Heard, target: Target, settings: Settings) -> str | None:
     if answers(heard) or outcome.http_status == 429:
         return None
     if outcome.http_status in (401, 403):
-        return _key_words(target.url, outcome.http_status, outcome.message or "")
+        return _key_words(target, settings, outcome.http_status, outcome.message or "")
     failed = f"{outcome.status.value}: {outcome.message}"
     return (
         f"--host {target.url}: a first small request to {settings.model} fails, {failed} "
@@ -255,8 +257,8 @@ def refusal(heard: Heard, target: Target, settings: Settings) -> str | None:
     )
 
 
-def _key_words(url: str, status: int, said: str) -> str:
-    return (
-        f"--host {url}: refuses us with HTTP {status}: name the variable that holds "
-        f"the key with --api-key-env VAR ({said})"
-    )
+def _key_words(target: Target, settings: Settings, status: int, said: str) -> str:
+    way = "name the variable that holds the key with --api-key-env VAR"
+    if settings.api_key_env is not None:
+        way = f"it does not take the key in {settings.api_key_env}"
+    return f"--host {target.url}: refuses us with HTTP {status}: {way} ({said})"

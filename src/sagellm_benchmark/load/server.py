@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.metrics import gateway
+from sagellm_benchmark.metrics import capacity
 from sagellm_benchmark.trace.prompts import ONE_TOKEN_A_WORD, Wording
 
 SAGELLM, PROXY, OPENAI = "sagellm", "sagellm-proxy", "openai"
@@ -19,14 +19,20 @@ SAGELLM, PROXY, OPENAI = "sagellm", "sagellm-proxy", "openai"
 HONOURED, DROPPED, REFUSED, UNCLEAR = "honoured", "dropped", "refused", "unclear"
 MEASURED, KNOWN = "measured", "known"
 
+_BEYOND = (
+    "seed",
+    "stream_options",
+    "min_tokens",
+    "ignore_eos",
+    "top_k",
+    "tools",
+    "response_format",
+)
 KNOWN_DROPS = {
-    SAGELLM: (
-        *("top_p", "stop", "n", "seed", "min_tokens", "ignore_eos", "stream_options"),
-        *("presence_penalty", "frequency_penalty", "tools", "user", "session_id", "trace_id"),
-    ),
-    PROXY: ("seed", "stream_options", "min_tokens", "ignore_eos"),
+    SAGELLM: (*_BEYOND, "top_p", "stop", "n", "presence_penalty", "frequency_penalty", "user"),
+    PROXY: _BEYOND,
 }
-"""Parameters of a chat request that this gateway lets fall, seen in version 0.5.4.14."""
+"""Parameters of a chat request that this gateway lets fall, seen behind version 0.5.4.14."""
 
 
 class RefusalError(UsageError):
@@ -108,10 +114,11 @@ class Server:
         usage: Whether whole replies and streams come with token counts.
         sample: One stream.
         parameters: What becomes of request parameters, by name.
+        cut_reason: The finish_reason of a reply that max_tokens cut.
         hides_failures: A request that failed was answered with HTTP 200.
         any_model: It answers to a model's name that nobody has.
         echoes_request_id: X-Request-ID comes back.
-        notes: Sentences on what all that means for the figures.
+        skipped: Questions that the time did not reach, by name.
         gets: Pages asked for.
         requests: Requests sent to a model.
         seconds: How long all that took.
@@ -130,10 +137,11 @@ class Server:
     usage: dict[str, bool | None] = field(default_factory=lambda: {"whole": None, "stream": None})
     sample: Sample | None = None
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    cut_reason: str | None = None
     hides_failures: bool | None = None
     any_model: bool | None = None
     echoes_request_id: bool | None = None
-    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     gets: int = 0
     requests: int = 0
     seconds: float = 0.0
@@ -145,9 +153,9 @@ class Server:
             return None
         return {
             # The engines' connections are the control plane's: without it nobody counts them.
-            "streams": gateway.STREAMS if self.dialect == SAGELLM else None,
-            "requests_per_s": gateway.REQUESTS_PER_S,
-            "tokens_per_s": gateway.TOKENS_PER_S,
+            "streams": capacity.STREAMS if self.dialect == SAGELLM else None,
+            "requests_per_s": capacity.REQUESTS_PER_S,
+            "tokens_per_s": capacity.TOKENS_PER_S,
         }
 
     def describe(self) -> dict[str, Any]:

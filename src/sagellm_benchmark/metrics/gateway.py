@@ -9,18 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from sagellm_benchmark.metrics.capacity import REQUESTS_PER_S, STREAMS, TOKENS_PER_S
 from sagellm_benchmark.metrics.columns import UNKNOWN
 from sagellm_benchmark.metrics.fidelity import rate
 from sagellm_benchmark.metrics.latency import Latencies
-
-STREAMS = 100
-"""Requests that the gateway serves at once; others wait inside it."""
-
-REQUESTS_PER_S = 100.0
-"""Stream requests a second that one gateway process comes to on one core."""
-
-TOKENS_PER_S = 1500.0
-"""Streamed tokens a second at which its own work is felt."""
 
 _WAITING_SHARE = 0.01
 _GROWTH = 1.5

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
-from sagellm_benchmark.metrics import gateway
+from sagellm_benchmark.metrics import capacity
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
 from sagellm_benchmark.report import target as targets
@@ -185,31 +185,29 @@ def _gateway(plan: Plan, settings: Settings, dialect: str | None) -> str | None:
         return None
     over = []
     streams = peak_streams(plan, settings)
-    if streams > gateway.STREAMS:
+    if streams > capacity.STREAMS:
         over.append(f"about {streams:,} streams at once")
     if not settings.closed:
-        if plan.peak_rate_per_s > gateway.REQUESTS_PER_S:
+        if plan.peak_rate_per_s > capacity.REQUESTS_PER_S:
             over.append(f"{plan.peak_rate_per_s:,.0f} requests/s")
         tokens_per_s = _tokens_per_s(plan)
-        if tokens_per_s > gateway.TOKENS_PER_S:
+        if tokens_per_s > capacity.TOKENS_PER_S:
             over.append(f"{tokens_per_s:,.0f} tokens/s")
     if not over:
         return None
-    whose = (
-        "If the target is one sageLLM gateway process: it"
-        if dialect is None
-        else ("One process of this sageLLM gateway")
-    )
+    whose = "One process of this sageLLM gateway"
+    if dialect is None:
+        whose = "If the target is one sageLLM gateway process: it"
     return (
-        f"{whose} carries some {gateway.STREAMS} streams,"
-        f" {gateway.REQUESTS_PER_S:.0f} stream requests/s or {gateway.TOKENS_PER_S:,.0f} tokens/s,"
-        f" and this plan asks for {' and '.join(over)}. Beyond its limit you measure the gateway,"
-        " not the engine behind it."
+        f"{whose} carries some {capacity.STREAMS} streams, {capacity.REQUESTS_PER_S:.0f} stream"
+        f" requests/s or {capacity.TOKENS_PER_S:,.0f} tokens/s, and this plan asks for"
+        f" {' and '.join(over)}. Beyond its limit you measure the gateway, not the engine behind"
+        " it."
     )
 
 
 def _exact(settings: Settings, dialect: str | None) -> str | None:
-    if settings.output_length != "exact" or dialect != "sagellm":
+    if settings.output_length != "exact" or dialect not in ("sagellm", "sagellm-proxy"):
         return None
     return (
         "--output-length exact: this gateway drops min_tokens and ignore_eos, so that a reply may"
