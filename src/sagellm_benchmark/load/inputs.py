@@ -156,9 +156,11 @@ class Inputs:
         )
         print(block, flush=True)
 
-    def ask_target(self, whom: Target, chosen: Settings) -> preflight.Server:
-        """The preflight, unless `--no-preflight` skips it."""
-        return preflight.Server() if chosen.no_preflight else preflight.ask(whom, chosen)
+    def ask_target(self, whom: Target, chosen: Settings) -> Server:
+        """The preflight; `--no-preflight` skips it, and `--plan` speaks to nobody."""
+        if chosen.no_preflight or chosen.plan:
+            return Server(wording=preflight.pinned(chosen))
+        return preflight.ask(whom, chosen, fit=self.role is not Role.TASKS)
 
     def _raw(self) -> dict[str, Any]:
         """What Locust's options say; the page's form hands in "" for what is not set."""
