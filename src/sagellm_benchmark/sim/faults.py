@@ -151,7 +151,8 @@ def read_faults(path: Path) -> Script:
         raise document.error("--faults must hold `faults:` with a list of rules")
     for key in value:
         if key not in ("seed", "faults"):
-            raise document.error(f"--faults: unknown key {key}; known are seed and faults", (key,))
+            said = f"--faults: unknown key {key!r}; known are seed and faults"
+            raise document.error(said, (key,))
     seed = value.get("seed", 0)
     if type(seed) is not int:
         raise document.error("seed: give a whole number", ("seed",))
@@ -169,9 +170,10 @@ def _rule(document: Document, index: int, value: Any) -> Rule:
         check("give a mapping with `do:` and the requests that it is done to")
     given = dict(value)
     # YAML's null is how the kind of that name reads without quotes.
-    kind = given.pop("do") or "null"
+    kind = given.pop("do")
+    kind = "null" if kind is None else kind
     if not isinstance(kind, str) or kind not in KINDS:
-        check(f"unknown kind {kind}; known are {', '.join(KINDS)}", "do")
+        check(f"unknown kind {kind!r}; known are {', '.join(KINDS)}", "do")
     selectors = [name for name in _SELECTORS if name in given]
     if len(selectors) != 1:
         check(f"give exactly one of {', '.join(_SELECTORS)}")
@@ -183,7 +185,8 @@ def _rule(document: Document, index: int, value: Any) -> Rule:
     parameters = KINDS[kind].parameters
     for key, one in given.items():
         known = ", ".join(parameters) or "none"
-        check(None if key in parameters else f"{kind} takes {known}", key)
+        if key not in parameters:
+            check(f"unknown key {key!r}; {kind} takes {known}")
         check(parameters[key].problem(one), key)
     rule = make_rule(kind, selector, selected, preflight=preflight, **given)
     check(problem_between(kind, rule.values))

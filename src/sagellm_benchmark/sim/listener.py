@@ -35,7 +35,7 @@ class Listener:
         self._host = host
         self.port: int = self._socket.getsockname()[1]
         self._serving: asyncio.Server | None = None
-        self._reopening: asyncio.Task[None] | None = None
+        self._reopening: asyncio.TimerHandle | None = None
 
     async def open(self, protocol: Callable[[], asyncio.Protocol]) -> None:
         """Take connections."""
@@ -51,12 +51,11 @@ class Listener:
             self._socket = _bound(self._host, self.port)
         if self._reopening is not None:
             self._reopening.cancel()
-        self._reopening = asyncio.create_task(self._reopen(seconds))
+        loop = asyncio.get_running_loop()
+        self._reopening = loop.call_later(seconds, self._reopen)
 
-    async def _reopen(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self._reopening = None
-        await self.open(self._protocol)
+    def _reopen(self) -> None:
+        self._task = asyncio.create_task(self.open(self._protocol))
 
     def close(self) -> None:
         """Take no more connections and give the port back."""
