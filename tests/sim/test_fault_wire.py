@@ -175,6 +175,28 @@ def test_what_is_being_done_wrong_ends_with_the_server(tmp_path):
     assert (line.end, line.fault, len(line.tokens_ns)) == ("stopped", "stall", 1)
 
 
+def test_a_long_reply_lets_others_go_on():
+    """Also where the kernel takes every write at once."""
+
+    async def session():
+        transport = FullTransport()
+        transport.get_write_buffer_size = lambda: 0
+        sending = asyncio.create_task(Wire(transport).write(Part(data=bytes(10))))
+        more = asyncio.create_task(_write_many(Wire(transport), 1000))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert sending.done()
+        more.cancel()
+        return transport.held
+
+    assert asyncio.run(session()) < 100 * 50_000
+
+
+async def _write_many(wire, count):
+    for _ in range(count):
+        await wire.write(Part(data=bytes(50_000)))
+
+
 class FullTransport:
     """A transport whose client does not read."""
 
@@ -195,13 +217,7 @@ def test_a_client_that_does_not_read_keeps_the_fault_waiting():
 
     async def session():
         transport = FullTransport()
-        wire = Wire(transport)
-
-        async def send():
-            for _ in range(1000):
-                await wire.write(Part(data=bytes(50_000)))
-
-        sending = asyncio.create_task(send())
+        sending = asyncio.create_task(_write_many(Wire(transport), 1000))
         for _ in range(50):
             await asyncio.sleep(0)
         held = transport.held

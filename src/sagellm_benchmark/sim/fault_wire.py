@@ -155,8 +155,9 @@ class Wire:
         self.last_ns = stamp
         self._transport.write(part.data[position:end])
         self.sent += end - position
-        if cut or self.step is not None:
-            await asyncio.sleep(part.pause_s if cut else self.pause_s)
+        # Without a pause too, others have their turn: even a kernel that takes everything at once
+        # must not keep them, or the news that the client has left, waiting.
+        await asyncio.sleep(part.pause_s if cut else self.pause_s)
         await self._drain(_HELD_MAX)
         return end
 
