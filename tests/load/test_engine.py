@@ -839,12 +839,12 @@ def leaving(**cut):
 
 def test_a_user_who_leaves_at_a_token_is_gone(reading):
     """At the third token, not a tick later: the server sees the connection go."""
-    with server(dripping(HEAD, drop=token(), every=0.03)) as to, engine(to.url) as made:
+    with server(dripping(HEAD, drop=token(), every=0.15)) as to, engine(to.url) as made:
         result = made.perform(leaving(tokens=3))
         wait_for(lambda: to.open == 0)
     assert told(result) == ("cancelled", "body", "user")
     assert result.chunks == 3
-    assert result.ended_ns - result.token_ns[2] < 25 * NS_PER_MS
+    assert result.ended_ns - result.token_ns[2] < 90 * NS_PER_MS
     assert result.flags == ["cancel_after=so"]
     assert result.left
 
@@ -857,7 +857,7 @@ def test_a_user_who_leaves_after_a_time_is_gone(sent, reading):
         wait_for(lambda: to.open == 0)
     assert told(result) == ("cancelled", "body" if sent else "headers", "user")
     assert result.chunks == len(sent) // 2
-    assert 250 * NS_PER_MS <= result.ended_ns - result.sent_ns < 450 * NS_PER_MS
+    assert 250 * NS_PER_MS <= result.ended_ns - result.sent_ns < 400 * NS_PER_MS
 
 
 def test_a_user_who_leaves_before_there_is_a_connection():
@@ -865,7 +865,7 @@ def test_a_user_who_leaves_before_there_is_a_connection():
     with crowded() as url, engine(url) as made:
         result = made.perform(leaving(wait_ns=250 * NS_PER_MS))
     assert told(result) == ("cancelled", "connect", "user")
-    assert 250 * NS_PER_MS <= result.ended_ns - result.sent_ns < 450 * NS_PER_MS
+    assert 250 * NS_PER_MS <= result.ended_ns - result.sent_ns < 400 * NS_PER_MS
 
 
 def test_a_user_who_leaves_while_it_is_written(large):

@@ -48,6 +48,7 @@ def snapshot(elapsed_s=42.0, **changes):
         "in_flight": 48,
         "done": 1229,
         "failed": 2,
+        "gone": 0,
         "dropped": 3,
         "lag_ms": 0.42,
         "tokens_per_s": 1523.4,
@@ -86,6 +87,13 @@ def test_a_log_line_says_everything():
         "after 42 s: 1,282 of 19,366 sent, 48 in flight, 1,229 ok, 2 failed, 3 dropped, "
         "1,523 tokens/s, dispatch lag p99 0.420 ms, 3 min 10 s left"
     )
+
+
+def test_users_who_left_are_told_where_there_are_any():
+    """They have ended, and are neither ok nor failed."""
+    state = snapshot(gone=7)
+    assert "2 failed, 7 left by their user, 3 dropped" in log_line(state, 19366)
+    assert live_line(state, 19366, 120).startswith("0:42  1,241/19,366")
 
 
 def test_unknown_figures_are_left_out():

@@ -6,14 +6,16 @@ network or a kill does. The engine owns the sockets, the pool and the parser of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import gevent
+from gevent import get_hub
 from gevent.event import Event
 from gevent.hub import GreenletExit
 
-from sagellm_benchmark.clock import NS_PER_S, now
+from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load.attempts import Attempts
 from sagellm_benchmark.load.connection import Connection
 from sagellm_benchmark.load.exchange import Deadlines, Exchange
@@ -28,6 +30,9 @@ from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.reply import Reply
 from sagellm_benchmark.wire.states import Phase, Status
 from sagellm_benchmark.wire.timeline import Timeline
+
+_ALARM_LATE_NS = NS_PER_MS
+"""The loop's own clock may be behind by so much."""
 
 SAMPLE_EVERY = 64
 """Every 64th connection carries kernel receive stamps, and one at least of those in use."""
@@ -132,7 +137,8 @@ class Engine:
         connection = None
         try:
             connection = self._connect(timeline, attempts)
-            self._converse(exchange, connection, job)
+            with self._alarm(exchange, connection):
+                self._converse(exchange, connection, job)
         except ConnectFailed as failure:
             _not_connected(exchange, failure, attempts)
         except (GreenletExit, gevent.Timeout) as broke:
@@ -189,6 +195,21 @@ class Engine:
         if (chosen or not self._sampling) and not connection.sampled:
             connection.sample_read_lag()
         self._sampling += connection.sampled
+
+    @contextmanager
+    def _alarm(self, exchange: Exchange, connection: Connection) -> Iterator[None]:
+        """Look at the request when its user is to leave; the tick would come up to 0.1 s late."""
+        at_ns = exchange.leaves_ns
+        if at_ns is None:
+            yield
+            return
+        alarm = get_hub().loop.timer(max(at_ns - now() + _ALARM_LATE_NS, 0) / NS_PER_S)
+        alarm.start(self._parser.urgent, connection)
+        try:
+            yield
+        finally:
+            alarm.stop()
+            alarm.close()
 
     def _converse(self, exchange: Exchange, connection: Connection, job: Job) -> None:
         connection.exchange = exchange

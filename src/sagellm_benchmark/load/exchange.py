@@ -92,6 +92,12 @@ class Exchange:
         self._prompt = cut is not None and cut.tokens is not None
         self._waiter: Waiter | None = None
 
+    @property
+    def leaves_ns(self) -> int | None:
+        """When its user leaves, where that is a matter of time."""
+        cut = self._cut
+        return None if cut is None or cut.wait_ns is None else self.sent_ns + cut.wait_ns
+
     def wait(self) -> None:
         """Block the calling greenlet until the request has ended."""
         if not self.ended:

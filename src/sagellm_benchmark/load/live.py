@@ -15,6 +15,7 @@ import gevent
 from sagellm_benchmark.clock import NS_PER_S, now
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.report.progress import Progress
+from sagellm_benchmark.wire.states import has_left
 
 if TYPE_CHECKING:
     from sagellm_benchmark.load.run import Run
@@ -37,12 +38,14 @@ class Live:
         self._progress = Progress(sys.stderr, None if run.plan is None else run.plan.rows)
         self._lags_ms: deque[float] = deque(maxlen=RECENT_LAGS)
         self._tokens = 0
+        self._gone = 0
         self._seen: deque[tuple[int, int]] = deque([(now(), 0)], maxlen=RECENT_SHOWN)
         self._greenlet = gevent.spawn(self._watch)
 
     def add(self, record: RequestRecord) -> None:
         """One more record."""
         self._tokens += record.chunks
+        self._gone += has_left(record.status, record.reason)
         if record.sent_s is not None:
             self._lags_ms.append((record.sent_s - record.due_s) * 1000)
 
@@ -73,7 +76,8 @@ class Live:
             "sent": run.engine.counts.sent,
             "in_flight": run.engine.counts.in_flight,
             "done": counts["ok"],
-            "failed": sum(counts.values()) - counts["ok"] - counts["dropped"],
+            "failed": sum(counts.values()) - counts["ok"] - counts["dropped"] - self._gone,
+            "gone": self._gone,
             "dropped": counts["dropped"],
             "lag_ms": lags[min(int(len(lags) * 0.99), len(lags) - 1)] if lags else None,
             "tokens_per_s": max(tokens - tokens_then, 0) * NS_PER_S / max(moment - then, 1),

@@ -5,8 +5,9 @@ does not fit is left out, the least important first. A reader that went away end
 the run.
 
 A snapshot holds `elapsed_s`, `rows` (planned, None if unknown), `sent`, `in_flight`, `done` (ended
-ok), `failed` (ended otherwise), `dropped` (never sent), `lag_ms` (recent dispatch lag p99),
-`tokens_per_s` (recent) and `left_s`; the last three may be None.
+ok), `failed` (ended otherwise), `gone` (their simulated user left), `dropped` (never sent),
+`lag_ms` (recent dispatch lag p99), `tokens_per_s` (recent) and `left_s`; the last three may be
+None.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _joined(parts: Mapping[str, str]) -> str:
 
 
 def _ended(snapshot: Snapshot, rows: int | None) -> str:
-    ended = snapshot["done"] + snapshot["failed"] + snapshot["dropped"]
+    ended = sum(snapshot[name] for name in ("done", "failed", "gone", "dropped"))
     return f"{ended:,}/{rows:,} {100 * ended // rows}%" if rows else f"{ended:,} ended"
 
 
@@ -123,6 +124,7 @@ def log_line(snapshot: Snapshot, rows: int | None) -> str:
         f"{snapshot['in_flight']:,} in flight",
         f"{snapshot['done']:,} ok",
         f"{snapshot['failed']:,} failed",
+        f"{snapshot['gone']:,} left by their user" if snapshot["gone"] else "",
         f"{snapshot['dropped']:,} dropped",
         _known(snapshot["tokens_per_s"], "{} tokens/s", figures.count),
         _known(snapshot["lag_ms"], "dispatch lag p99 {} ms", figures.measure),
