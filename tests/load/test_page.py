@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -23,6 +25,9 @@ from tests.load.processes import (
 )
 
 LOCUST = tuple(int(part) for part in version("locust").split(".")[:2])
+CHANGE = b"" if LOCUST >= (2, 47) else None
+"""What goes with a request that changes something: before Locust 2.47 the page used GET."""
+HERE = socket.gethostname()
 LONG = made(requests=400, rate=40)
 
 
@@ -42,25 +47,35 @@ class Page:
         """Fetch JSON."""
         return self._fetch(path, None)
 
-    def post(self, path, origin=None, **fields):
+    def post(self, path, **fields):
         """Send a form."""
-        return self._fetch(path, urlencode(fields).encode(), origin)
+        return self._fetch(path, urlencode(fields).encode())
 
-    def _fetch(self, path, form, origin=None):
-        request = Request(self._url + path, form)
-        if origin is not None:
-            request.add_header("Origin", origin)
-        with urlopen(request, timeout=40) as reply:
-            return json.load(reply)
+    def _fetch(self, path, form, **headers):
+        return json.loads(self.ask(path, form, **headers)[2])
+
+    def ask(self, path, form=None, **headers):
+        """Send anything; `_` in a header's name stands for `-`.
+
+        Returns:
+            Status, headers and body.
+        """
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            with urlopen(Request(self._url + path, form, named), timeout=40) as reply:
+                return reply.status, reply.headers, reply.read()
+        except HTTPError as refused:
+            with refused:
+                return refused.code, refused.headers, refused.read()
 
     def start(self, **fields):
         """Press Start."""
         form = {"user_count": 1, "spawn_rate": 1, "host": self._host, **fields}
         return self.post("/swarm", **form)
 
-    def stop(self, origin=None):
-        """Press Stop; returns when the run has ended. Before Locust 2.47 the page used GET."""
-        return self._fetch("/stop", b"" if LOCUST >= (2, 47) else None, origin)
+    def stop(self):
+        """Press Stop; returns when the run has ended."""
+        return self._fetch("/stop", CHANGE, Sec_Fetch_Site="same-origin")
 
     @property
     def stats(self):
@@ -154,6 +169,19 @@ def test_the_form_changes_the_load(session, slow):
     ("field", "value", "words"),
     [
         ("out", "/tmp/elsewhere", "--out cannot be set from the page"),
+        ("trace", "/etc/passwd", "--trace cannot be set from the page"),
+        ("cacert", "/tmp/mine.pem", "--cacert cannot be set from the page"),
+        ("insecure", "true", "--insecure cannot be set from the page"),
+        ("api_key", "x", "--api-key cannot be set from the page"),
+        ("csv_prefix", "/tmp/evil", "--csv-prefix cannot be set from the page"),
+        ("loglevel", "DEBUG", "--loglevel cannot be set from the page"),
+        ("sped", "2", "sped cannot be set from the page"),
+        ("rate", "fast", "--rate must be a number, not 'fast'"),
+        ("rate", "-1", "--rate must be above 0, not -1"),
+        ("limit", "1e9", "--limit must be a whole number, not '1e9'"),
+        ("endpoint", "/admin", "--endpoint must be one of chat, completions, embeddings, not"),
+        ("user_count", "many", "user_count and spawn_rate must be numbers"),
+        ("spawn_rate", "nan", "user_count and spawn_rate must be numbers"),
         ("api_key_env", "HOME", "--api-key-env cannot be set from the page"),
         ("header", "X-Evil=1", "--header cannot be set from the page"),
         ("html_file", "/tmp/evil.html", "--html-file cannot be set from the page"),
@@ -165,31 +193,135 @@ def test_the_page_may_not_set_everything(session, field, value, words):
     page, process = session
     before = len(process.runs)
     answer = page.start(**{field: value})
-    assert (answer["success"], answer["message"]) == (False, words)
+    assert not answer["success"]
+    assert answer["message"].startswith(words)
     assert len(process.runs) == before
 
 
-def test_another_origin_is_refused(session):
-    """A page from elsewhere can neither start nor stop a run."""
+FOREIGN = {
+    "another origin": {"Origin": "http://evil.example"},
+    "no origin": {"Origin": "null"},
+    "another port": {"Origin": "http://127.0.0.1:9"},
+    "a name that somebody points here": {
+        "Host": "evil.example:8089",
+        "Origin": "http://evil.example:8089",
+    },
+    "another site, as the browser says": {"Sec-Fetch-Site": "cross-site"},
+    "another site on this machine": {"Sec-Fetch-Site": "same-site"},
+}
+FORM = {
+    "user_count": 1,
+    "spawn_rate": 1,
+    "host": "http://evil.example",
+    "api_key_env": "HOME",
+    "out": "/tmp/evil",
+    "header": "X=1",
+    "trace": "/etc/passwd",
+    "cacert": "/tmp/evil.pem",
+}
+CHANGES = {
+    "/swarm": urlencode(FORM).encode(),
+    "/stop": CHANGE,
+    "/stats/reset": CHANGE,
+    "/user": json.dumps({"user_class_name": "ReplayUser", "host": "http://evil.example"}).encode(),
+}
+
+
+@pytest.mark.parametrize("whence", FOREIGN)
+def test_nobody_but_the_page_itself_changes_anything(session, slow, whence):
+    """A run that is on goes on, untouched, whatever another page asks for, and under any name."""
     page, process = session
     before = len(process.runs)
-    answer = page.post("/swarm", origin="http://evil.example", user_count=1, spawn_rate=1)
-    assert not answer["success"]
-    assert "evil.example" in answer["message"]
-    assert not page.stop(origin="null")["success"]
-    assert len(process.runs) == before
+    page.start()
+    run = newest(process, before + 1, records=1)
+    for path, form in CHANGES.items():
+        status, _, body = page.ask(path, form, **FOREIGN[whence])
+        assert (status, json.loads(body)["success"]) == (403, False), path
+        assert page.ask(path, form, **FOREIGN[whence] | {"X-Forwarded-Host": "localhost"})[0] == 403
+    written = len(run.records)
+    wait_for(lambda: len(run.records) > written)
+    assert page.stats["state"] in ("running", "spawning")
+    assert next(row for row in page.stats["stats"] if row["name"] == "Aggregated")["num_requests"]
+    page.stop()
+    books_agree(run, slow)
+    assert len(process.runs) == before + 1
+
+
+def test_a_link_on_another_page_stops_nothing(session):
+    """A GET that no browser vouches for, as of an image, changes nothing where Locust takes GET."""
+    page, _ = session
+    for path in ("/stop", "/stats/reset"):
+        for headers in ({}, {"Referer": "http://evil.example/"}, {"Sec_Fetch_Site": "cross-site"}):
+            status, _, body = page.ask(path, None, **headers)
+            assert (status, b"stopped" in body) == (405 if LOCUST >= (2, 47) else 403, False)
+
+
+READS = ("/", "/stats/requests", "/stats/report", "/stats/requests/csv", "/exceptions", "/logs")
+
+
+@pytest.mark.parametrize("path", READS)
+def test_no_other_origin_reads_the_page(session, path):
+    """No answer may be read by, or shown in, a page of another origin; other names get none."""
+    page, _ = session
+    status, headers, _ = page.ask(path)
+    assert status == 200
+    assert [name for name in headers if name.lower().startswith("access-control")] == []
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    status, headers, body = page.ask(path, Origin="http://evil.example")
+    assert (status, b"refused" in body) == (403, True)
+    assert [name for name in headers if name.lower().startswith("access-control")] == []
+    for name in ("evil.example", "evil.example:8089", "127.0.0.1.evil.example", "x]["):
+        status, _, body = page.ask(path, Host=name)
+        assert (status, b"llm" in body.lower()) in ((403, False), (400, False)), name
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1:9000", "[::1]:8089", "192.168.7.7", HERE])
+def test_the_page_knows_its_own_names(session, name):
+    """Addresses cannot be pointed elsewhere, whatever port a tunnel gives them; nor own names."""
+    page, _ = session
+    assert page.ask("/stats/requests", Host=name)[0] == 200
+    assert page.ask("/stats/requests", Host=name, Origin=f"http://{name}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"user_class_name": "ReplayUser", "role": "tasks"},
+        {"user_class_name": "ReplayUser", "host": "http://evil.example"},
+        ["ReplayUser"],
+    ],
+)
+def test_the_page_sets_no_attribute_of_a_user(session, told):
+    """Locust would set any attribute of a class of users, also its host."""
+    page, _ = session
+    status, _, body = page.ask("/user", json.dumps(told).encode(), Content_Type="application/json")
+    assert (status, json.loads(body)["success"]) == (200, False)
+
+
+def test_a_page_that_others_can_reach_says_so(fast, tmp_path):
+    """Beyond loopback there is a note, and the page answers to the name it was given."""
+    port = free_port()
+    options = ("--web-port", port, "--web-host", "0.0.0.0", *to(fast), *made(requests=1, rate=1))
+    names = ("--web-host-display-name", "http://bench.example:80")
+    with load(tmp_path, *options, *names) as process:
+        page = Page(port, fast.url)
+        wait_for(page.serves, process)
+        assert "note: the page listens on 0.0.0.0 without a login" in process.err
+        assert page.ask("/stats/requests", Host="bench.example")[0] == 200
+        assert page.ask("/stats/requests", Host="evil.example")[0] == 403
 
 
 def test_a_wrong_value_in_the_form_is_said(session):
-    """A value that is none ends the start, with words in the page, and the next start works."""
+    """Values that exclude each other end the start, with words in the page; the next one works."""
     page, process = session
     before = len(process.runs)
-    page.start(rate="fast")
+    page.start(rate="40", concurrency="2")
     wait_for(lambda: page.get("/exceptions")["exceptions"])
     assert "--rate" in page.get("/exceptions")["exceptions"][0]["msg"]
     wait_for(lambda: page.stats["state"] == "stopped")
     assert len(process.runs) == before
-    assert page.start(rate="40")["success"]
+    assert page.start(rate="40", concurrency="")["success"]
     run = newest(process, before + 1, records=1)
     page.stop()
     assert run.states["ok"] > 0

@@ -40,7 +40,7 @@ def declare_options(parser: LocustArgumentParser) -> None:
     # Whoever reaches the page can send load: Locust would let every address reach it.
     parser.set_defaults(web_host="127.0.0.1")
     # To Locust it would be an unknown option, which it repeats with its value.
-    parser.add_argument("--api-key", type=_no_key, help=SUPPRESS)
+    parser.add_argument("--api-key", type=_no_key, help=SUPPRESS, include_in_web_ui=False)
     for action in parser._actions:
         if action.dest == "processes":
             action.type = _one_process  # refused while it is read: Locust forks right behind
