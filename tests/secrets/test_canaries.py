@@ -111,7 +111,7 @@ def test_the_command_line_holds_no_key(echoing, tmp_path):
     """
     terminal = Terminal()
     with server(always(whole()[:-20], gap=5)) as slow:
-        options = ("--no-preflight", "--stop-timeout", "0.2")
+        options = ("--no-preflight", "--stop-timeout", "1s")
         with closing(started(tmp_path, slow.url, *options, program=Run, terminal=terminal)) as run:
             wait_for(lambda: slow.open >= WAYS, run)
             line = Path(f"/proc/{run.process.pid}/cmdline").read_text()
