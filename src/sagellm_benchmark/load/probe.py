@@ -8,7 +8,7 @@ them, and in a run the sockets are Locust's patched ones.
 
 from __future__ import annotations
 
-import secrets
+import os
 import socket
 import ssl
 import time
@@ -87,7 +87,7 @@ class Probe:
         if key := settings.api_key:
             self._headers = {"Authorization": f"Bearer {key}", **self._headers}
         self._each_s = each_s
-        self._name = f"preflight-{secrets.token_hex(4)}"
+        self._name = f"preflight-{os.urandom(4).hex()}"
         self._began_s = time.monotonic()
         self._until_s = self._began_s + total_s
 

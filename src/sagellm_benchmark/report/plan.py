@@ -75,7 +75,7 @@ def _facts(
     if plan.made_prompts:
         yield "prompts", ["made up to length", targets.wording(server["tokens"], server["asked"])]
     if limits := plan.lengths.words():
-        yield "lengths", [f"at most {limits}", _too_long(plan)]
+        yield "lengths", [f"{limits}: {_too_long(plan)}"]
     if not settings.closed:
         yield "arrivals", _arrivals(plan)
     yield "tokens", _tokens(plan, settings)
@@ -99,7 +99,7 @@ def _rows(plan: Plan) -> list[str]:
 
 def _too_long(plan: Plan) -> str:
     done = {DROP: "left out", CLIP: "shortened to fit"}.get(plan.lengths.too_long)
-    return f"{plan.too_long:,} {done}" if plan.too_long else "all fit"
+    return f"{figures.plural(plan.too_long, 'request')} {done}" if plan.too_long else "all fit"
 
 
 def _arrivals(plan: Plan) -> list[str]:
