@@ -15,10 +15,14 @@ from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load.leaving import Cut, Leavers
 from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.record.record import Asked
+from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.trace.prompts import Prompts
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.http import request_bytes
 from sagellm_benchmark.wire.openai import Ask, Endpoint, request_body
+
+NAME_LIMIT = 100
+"""Most characters of a task's name for a request: Locust prints it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,8 @@ class Requests:
         )
         asked = Asked(input_tokens=None, output_tokens=max_tokens)
         row = Row(request_id="", request_class=group)
-        return self._job(seq, ask, asked, name=name or Endpoint.CHAT.value, row=row, keep_text=True)
+        called = snippet(name or Endpoint.CHAT.value, NAME_LIMIT)
+        return self._job(seq, ask, asked, name=called, row=row, keep_text=True)
 
     def model(self, row: Row) -> str:
         """The model that a row is sent to.
@@ -180,8 +185,8 @@ class Requests:
             self._target.prefix + ask.endpoint.path,
             self._target.netloc,
             {
-                **self._headers,
                 **(headers or {}),
+                **self._headers,  # what the user says of this run wins over what was recorded
                 "X-Request-ID": request_id,
                 "X-Trace-ID": request_id,
             },

@@ -84,7 +84,8 @@ class Run:
         prompts = None if plan is None else Prompts(identity.salt, plan.block_size, plan.wording)
         self.requests = Requests(settings, target, identity.run_id, prompts, api_key)
         self.rows = Rows(environment.stats)
-        writer = SegmentWriter(identity.directory / "records", WORKER)
+        private = settings.keep_content != "none"
+        writer = SegmentWriter(identity.directory / "records", WORKER, private=private)
         self.recorder = Recorder(writer, (*listeners,))
         self._environment = environment
         self.origin_ns = self.anchor.monotonic_ns

@@ -28,6 +28,7 @@ class SegmentWriter:
     Args:
         directory: Made if it is missing.
         name: The segment's name, without its suffix.
+        private: Nobody else may read it, whatever the umask: there is text in it.
 
     Attributes:
         records: Records taken so far.
@@ -39,10 +40,11 @@ class SegmentWriter:
         OSError: From here and from every method: the disk is full, the directory cannot be written.
     """
 
-    def __init__(self, directory: str | Path, name: str) -> None:
+    def __init__(self, directory: str | Path, name: str, *, private: bool = False) -> None:
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{name}.jsonl"
+        self.path.touch(mode=0o600 if private else 0o666)
         self._file = self.path.open("ab", buffering=0)
         self._encoder = msgspec.json.Encoder()
         self._held = bytearray()

@@ -14,6 +14,9 @@ from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.transforms import Selection, select
 from sagellm_benchmark.wire.http import header_flaw
 
+_OWN_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "host")
+"""What a trace may not say: it would go to whatever target the trace is replayed against."""
+
 
 class Soundness:
     """Looks at the rows of one pass."""
@@ -40,6 +43,11 @@ class Soundness:
         if not row.input_tokens and not row.has_content:
             raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
         for name, value in (row.headers or {}).items():
+            if name.lower() in _OWN_HEADERS:
+                raise UsageError(
+                    f"request {row.request_id}: recorded header {name!r} is somebody's credential, "
+                    "or names a host: take it out of the trace (--api-key-env, --header send yours)"
+                )
             if flaw := header_flaw(name, value):
                 raise UsageError(f"request {row.request_id}: recorded header {name!r} {flaw}")
         self._hashes.append(hash(row.request_id))
