@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.load.processes import FILES, Load, Terminal, wait_for
 from tests.load.scripted import always, server
-from tests.secrets.canaries import (
+from tests.leaks.canaries import (
     ENVIRONMENT,
     HEADER,
     KEY,
@@ -21,7 +21,7 @@ from tests.secrets.canaries import (
     found,
     leaks,
 )
-from tests.secrets.echoes import WAYS, down, echo, refuse, whole
+from tests.leaks.echoes import WAYS, down, echo, refuse, whole
 
 EVERYTHING = (*FILES, "--csv-full-history", "-L", "DEBUG")
 

@@ -12,7 +12,7 @@ import re
 from urllib.parse import quote
 
 from tests.load.scripted import DONE, HEAD, LAST, STOP, chunk, frame, plain
-from tests.secrets.canaries import KEY, PROMPT, REPLY
+from tests.leaks.canaries import KEY, PROMPT, REPLY
 
 _HEADER = re.compile(rb"^([!-9;-~]+): (.*)\r$", re.MULTILINE)
 
