@@ -11,8 +11,8 @@ import json
 import re
 from urllib.parse import quote
 
-from tests.load.scripted import DONE, HEAD, LAST, STOP, chunk, frame, plain
 from tests.leaks.canaries import KEY, PROMPT, REPLY
+from tests.load.scripted import DONE, HEAD, LAST, STOP, chunk, frame, plain
 
 _HEADER = re.compile(rb"^([!-9;-~]+): (.*)\r$", re.MULTILINE)
 

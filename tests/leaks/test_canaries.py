@@ -8,8 +8,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.load.processes import FILES, Load, Terminal, wait_for
-from tests.load.scripted import always, server
 from tests.leaks.canaries import (
     ENVIRONMENT,
     HEADER,
@@ -22,6 +20,8 @@ from tests.leaks.canaries import (
     leaks,
 )
 from tests.leaks.echoes import WAYS, down, echo, refuse, whole
+from tests.load.processes import FILES, Load, Terminal, wait_for
+from tests.load.scripted import always, server
 
 EVERYTHING = (*FILES, "--csv-full-history", "-L", "DEBUG")
 

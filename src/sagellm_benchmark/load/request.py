@@ -185,8 +185,8 @@ class Requests:
             self._target.prefix + ask.endpoint.path,
             self._target.netloc,
             {
+                **self._headers,
                 **(headers or {}),
-                **self._headers,  # what the user says of this run wins over what was recorded
                 "X-Request-ID": request_id,
                 "X-Trace-ID": request_id,
             },
