@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import closing
 
 import pytest
 from tests.sim.faulty import serving
@@ -11,6 +12,7 @@ from tests.sim.processes import CHAT, JSON, chat_body, post, request_bytes, wait
 
 from sagellm_benchmark.sim.config import SimConfig
 from sagellm_benchmark.sim.faults import Script, make_rule
+from sagellm_benchmark.sim.listener import Listener
 
 
 def _connects(port):
@@ -64,3 +66,9 @@ def test_a_server_may_stop_while_nobody_listens(tmp_path):
         with pytest.raises(ConnectionRefusedError):
             post(port, CHAT, chat_body(True, 1))
     assert time.monotonic() - began < 30
+
+
+def test_a_token_does_not_wait_for_the_clients_acknowledgement():
+    """Each write leaves at once: asyncio sees to that where the socket names its protocol."""
+    with closing(Listener("127.0.0.1", 0)) as listener:
+        assert listener._socket.proto == socket.IPPROTO_TCP
