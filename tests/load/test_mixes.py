@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 
 import pytest
@@ -109,6 +110,9 @@ def test_the_same_users_leave_again(loads, slow):
     assert summary["warmup"]["cancelled"] > 0
     measured = summary["counts"]["ok"] - summary["warmup"]["ok"]
     assert summary["latency"]["ttft_ms"]["count"] == measured
+    with (again.folder / "c_stats.csv").open() as lines:
+        counted = {row["Type"]: int(row["Request Count"]) for row in csv.DictReader(lines)}
+    assert (counted["LLM"], counted["TTFT"]) == (40, measured)
 
 
 def test_the_cap_drops_who_would_have_left(loads, slow):

@@ -57,6 +57,12 @@ CASES = {
         "--endpoint chat", "--trace", "chat.jsonl", *NAMED, "--endpoint", "completions"
     ),
     "bad-format": case("--format", "--trace", "trace.jsonl", "--format", "tea-leaves", *NAMED),
+    "warm-up-of-all": case("so nothing would be measured", *MADE, *NAMED, "--warmup", "10req"),
+    "warm-up-too-long": case("all requests are due within", *MADE, *NAMED, "--warmup", "9000s"),
+    "warm-up-to-the-end": case(
+        "--run-time ends the run after 3 s", *MADE, *NAMED, "--warmup", "3s", "-t", "3s"
+    ),
+    "leaving-when": case("--cancel-rate needs --cancel-after", *MADE, *NAMED, "--cancel-rate", 1),
     "bad-slo": case("--slo", *MADE, *NAMED, "--slo", "happiness>=1"),
     "bad-system": case("--system", *MADE, *NAMED, "--system", "locustfile.py"),
     "from-environment": case("--limit", *MADE, *NAMED, env={"SAGELLM_BENCHMARK_LIMIT": "all"}),

@@ -224,3 +224,25 @@ def test_size_and_cost_of_a_hundred_tokens() -> None:
         best = min(best, (time.perf_counter() - began) / 50)
     assert len(line) < 3500
     assert best < 100e-6
+
+
+def test_attempts_are_told() -> None:
+    """How often it was tried, and the seconds that were wasted; the first try is no retry."""
+    tried = record(0, outcome(attempt=3, wasted_ns=300_000_000))
+    assert (tried.attempt, tried.wasted_s) == (3, 0.3)
+    assert (record(0).attempt, record(0).wasted_s) == (1, 0.0)
+
+
+def test_a_user_who_left_is_no_error() -> None:
+    """No Protocol error, no error rate, no text kept as of an error; its TTFT is observed."""
+    left = record(
+        0, outcome(status=Status.CANCELLED, reason="user", text="so far"), keep_content="errors"
+    )
+    assert (left.error, left.text, left.metrics["error_rate"]) == (None, None, 0.0)
+    assert left.metrics["ttft_ms"] == 100.0
+    assert "ttft_ms" not in left.unobserved
+    assert "tbt_ms" in left.unobserved
+    stopped = record(
+        0, outcome(status=Status.CANCELLED, reason="stopped", text="so far"), keep_content="errors"
+    )
+    assert (stopped.text, stopped.metrics["error_rate"]) == ("so far", 1.0)

@@ -25,7 +25,9 @@ from sagellm_benchmark.report.plan import plan_block
 from sagellm_benchmark.schedule.lengths import Lengths
 from sagellm_benchmark.schedule.plan import Plan, make_plan
 from sagellm_benchmark.trace import synthesis
-from sagellm_benchmark.trace.source import Trace, open_trace
+from sagellm_benchmark.trace.changes.spreading import SpreadTies, is_coarse
+from sagellm_benchmark.trace.library import find
+from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
 _LATER = {
@@ -141,6 +143,7 @@ class Inputs:
             )
         if plan.made_prompts < plan.rows and chosen.endpoint != "chat":
             _check_no_messages(plan, chosen.endpoint)
+        _check_warmup(plan, chosen)
         return plan
 
     def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target, server: Server) -> None:
@@ -198,13 +201,16 @@ def _trace(chosen: Settings) -> Trace:
             burstiness=1.0 if chosen.burstiness is None else chosen.burstiness,
             seed=chosen.seed,
         )
-    return open_trace(
+    trace = find(
         chosen.trace,
         format=chosen.format,
         mapping=chosen.map,
         time_unit=chosen.time_unit,
         skip_bad=chosen.skip_bad,
+        seed=chosen.seed if "seed" in chosen.sources else None,
     )
+    spread = is_coarse(trace.header) and not (chosen.closed or chosen.no_spread_ties)
+    return SpreadTies(chosen.seed).applied(trace) if spread else trace
 
 
 def _lengths(chosen: Settings, context_tokens: int | None) -> Lengths:
@@ -215,6 +221,27 @@ def _lengths(chosen: Settings, context_tokens: int | None) -> Lengths:
         if chosen.output_length == "free":
             reply = 1
     return Lengths(chosen.max_input_tokens, context_tokens, chosen.too_long, reply)
+
+
+def _check_warmup(plan: Plan, chosen: Settings) -> None:
+    """Refuse a warm-up that leaves nothing to measure, where that is certain."""
+    unit, amount = chosen.warmup or ("s", 0.0)
+    if unit == "req":
+        if amount >= plan.rows:
+            raise UsageError(
+                f"--warmup {amount:g}req: the plan has {plan.rows} requests, so nothing would be "
+                "measured; write less"
+            )
+    elif chosen.run_time_s is not None and 0 < chosen.run_time_s <= amount:
+        raise UsageError(
+            f"--warmup {amount:g}s: --run-time ends the run after {chosen.run_time_s:g} s, so "
+            "nothing would be measured; write less"
+        )
+    elif not chosen.closed and chosen.start is None and plan.span_s < amount:
+        raise UsageError(
+            f"--warmup {amount:g}s: all requests are due within {plan.span_s:.6g} s, so nothing "
+            "would be measured; write less"
+        )
 
 
 def _check_no_messages(plan: Plan, endpoint: str) -> None:
