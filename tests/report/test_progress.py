@@ -57,6 +57,19 @@ def snapshot(elapsed_s=42.0, **changes):
     }
 
 
+def test_a_line_of_somebody_elses_gets_a_line_of_its_own():
+    """The live line goes before it is written; a log has no line in the way."""
+    terminal, log = Terminal(), io.StringIO()
+    for stream in (terminal, log):
+        shown = Progress(stream, 10, clock=Clock())
+        shown.clear()
+        assert stream.getvalue() == ""
+        shown.show(snapshot())
+        shown.clear()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert log.getvalue() == ""
+
+
 def test_a_log_gets_a_line_every_ten_seconds_and_one_at_the_end():
     """However often it is told, a log holds one line per 10 s and the last state."""
     stream, clock = io.StringIO(), Clock()

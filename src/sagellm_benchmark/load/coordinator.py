@@ -262,6 +262,7 @@ class Coordinator:
 
     def _send_no_more(self, reason: str) -> None:
         """End the run from here: what flies may land."""
+        self._live.clear()
         log.error("%s: no more requests are sent", reason)
         self.run.stopping = True
         if self._loop is not None:

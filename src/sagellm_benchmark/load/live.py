@@ -49,6 +49,10 @@ class Live:
         if record.sent_s is not None:
             self._lags_ms.append((record.sent_s - record.due_s) * 1000)
 
+    def clear(self) -> None:
+        """Make room for a line of somebody else's."""
+        self._progress.clear()
+
     def close(self) -> None:
         """Show the last state and stop."""
         self._greenlet.kill(block=True)

@@ -26,20 +26,22 @@ INPUT = 0.05
 """From this difference between input tokens asked for and counted on it is said."""
 
 _LEAST_SPAN_S = 1.0
-_LEAST_SENT = 20
+_LEAST_SENT = 100
 _DROPPED = STATUSES.index("dropped")
 
 
 def generator_notes(measured: Latencies, *, closed: bool) -> Iterator[str]:
     """Of requests that were sent, against when they were due; nothing in a closed loop."""
     table = measured.table[~np.isnan(measured.table["sent"])]
-    if closed or table.size < _LEAST_SENT:
+    if closed or table.size < 2:
         return
     due, sent = np.sort(table["due"]), np.sort(table["sent"])
     wanted, reached = rate(due), rate(sent)
     lasted = due[-1] - due[0] >= _LEAST_SPAN_S
     if lasted and wanted and reached and reached < wanted * PACE:
         yield f"the generator sent {reached:.4g} requests/s of {wanted:.4g} planned: it was late"
+    if table.size < _LEAST_SENT:
+        return
     apart = distance(np.diff(due), np.diff(sent))
     if apart is not None and apart > RHYTHM:
         yield (

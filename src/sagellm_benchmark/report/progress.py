@@ -57,6 +57,11 @@ class Progress:
             while self._next_line_ns <= self._clock():
                 self._next_line_ns += LOG_EVERY_NS
 
+    def clear(self) -> None:
+        """Make room for a line of somebody else's: the live line goes, and comes back below it."""
+        if self._live and self._last is not None:
+            self._write(f"\r{_CLEAR_TO_END}")
+
     def close(self) -> None:
         """Leave the last state standing, on a line of its own."""
         if self._last is not None:

@@ -68,8 +68,8 @@ class Listener:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends small writes at once only on a socket that names its protocol; else a token waits
-    # up to 40 ms for the client's acknowledgement of what was sent before it.
+    # asyncio sends small writes at once only where the socket names its protocol; else a token
+    # waits up to 40 ms for the client's acknowledgement of what was sent before it.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
