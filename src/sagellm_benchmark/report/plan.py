@@ -73,7 +73,7 @@ def _facts(
 ) -> Iterator[tuple[str, list[str]]]:
     yield "rows", _rows(plan)
     if plan.made_prompts:
-        yield "prompts", ["made up to length", targets.wording(server["tokens"], server["asked"])]
+        yield "prompts", ["made to length", targets.wording(server["tokens"], server["asked"])]
     if limits := plan.lengths.words():
         yield "lengths", [f"{limits}: {_too_long(plan)}"]
     if not settings.closed:
