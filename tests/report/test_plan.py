@@ -57,10 +57,10 @@ def plan_of(**changes):
 GOLDEN = """\
 What will happen
   target    http://127.0.0.1:8000
-  server    not asked: that it serves the model, and takes the key, is taken on trust
+  server    not asked: its model, its engines and the key are taken on trust
   rows      2,000 requests, 412 sessions,
             left out: 4 (zero_output 3, bad_json 1)
-  prompts   made up to length, 1 token a word, assumed: the target was not asked
+  prompts   made to length, 1 token a word, assumed: the target was not asked
   arrivals  over 9 min 57 s, 3.35 requests/s on average,
             31 in the busiest second
   tokens    2,310,000 in (1,155 a request), at most 422,000 out (211 a request)
@@ -70,7 +70,7 @@ What will happen
   you set   --trace traces/a.jsonl  --speed 2 (env)  --header X-Team=***
             --warmup 30s  --slo ttft_ms<=500 --slo error_rate<=0.01
             --host http://127.0.0.1:8000
-  defaults  --seed 0  --salt run  --endpoint chat  --output-length cap
+  defaults  --too-long fail  --seed 0  --salt run  --endpoint chat  --output-length cap
             --first-token-timeout 120  --idle-timeout 60  --timeout 600
             --retry 0  --token-source auto  --itl list  --keep-content none
             --out runs  --stop-timeout 30  temperature: the server's
@@ -98,6 +98,47 @@ def test_retries_and_users_who_leave_are_announced():
     for said in ("--retry 2", "--cancel-rate 0.25", "--cancel-after 20tok"):
         assert said in block
     assert "no user leaves early" not in block
+
+
+def test_what_the_target_said_is_in_the_block():
+    """Who it is, its engines and context, and how long prompts are made for it."""
+    lengths = Lengths(4096, 8192, "drop")
+    plan = plan_of(lengths=lengths, too_long=3, drops={"too_long": 3}, made_prompts=1990)
+    block = plan_block(plan, settings_of(too_long="drop"), **{**RUN, "server": GATEWAY})
+    assert (
+        "  server    sageLLM Gateway 0.1.0 with its control plane,\n"
+        "            1 of 2 engines healthy, context 8,192 tokens\n"
+    ) in block
+    assert "made to length" in block
+    assert "1.304 tokens a word and 9 for its template, as the target counts" in block
+    assert "10 prompts as recorded" in block
+    assert "left out: 3 (too_long 3)" in block
+    assert "the model's context of 8,192 tokens and --max-input-tokens 4096: 3 requests left" in (
+        block
+    )
+
+
+def test_what_fits_and_what_is_shortened_is_said():
+    """A limit in force is named also where no row is over it."""
+    fitting = plan_of(lengths=Lengths(4096))
+    assert "lengths   --max-input-tokens 4096: all fit" in plan_block(fitting, settings_of(), **RUN)
+    clipped = plan_of(lengths=Lengths(4096, too_long="clip"), too_long=1)
+    assert "1 request shortened to fit" in plan_block(clipped, settings_of(), **RUN)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        ({"per_word": 1.3, "source": "option"}, "1.3 tokens a word (--tokens-per-word)"),
+        ({"why": "its replies carry no usage"}, "assumed: its replies carry no usage"),
+        ({"source": "fitted"}, "1 token a word, as the target counts"),
+    ],
+    ids=str,
+)
+def test_on_whose_word_prompts_are_made(tokens, words):
+    """The ratio in force and where it comes from."""
+    server = {**GATEWAY, "tokens": {**TOKENS, **tokens}}
+    assert words in plan_block(plan_of(), settings_of(), **{**RUN, "server": server})
 
 
 def test_a_made_load_is_planned_and_described():
@@ -187,6 +228,22 @@ def test_a_plan_within_the_limits_is_not_warned_of():
     assert not plan_warnings(plan, settings_of(), UNASKED)
 
 
+def test_who_is_known_is_named_in_the_warning():
+    """A gateway is warned of as one, an OpenAI-compatible server not at all."""
+    plan = plan_of(peak_streams=101)
+    [warning] = plan_warnings(plan, settings_of(), GATEWAY)
+    assert warning.startswith("One process of this sageLLM gateway carries some 100 streams")
+    assert not plan_warnings(plan, settings_of(), {**GATEWAY, "dialect": "openai"})
+
+
+def test_exact_lengths_through_the_gateway_are_warned_of():
+    """What --output-length exact counts on, this gateway drops."""
+    chosen = settings_of(output_length="exact")
+    [warning] = plan_warnings(plan_of(), chosen, GATEWAY)
+    assert "drops min_tokens and ignore_eos" in warning
+    assert not plan_warnings(plan_of(), chosen, {**GATEWAY, "dialect": "openai"})
+
+
 def test_run_time_and_span_are_compared():
     """A run time that cuts the plan, or that outlasts it, is said; an equal one is not."""
     [short] = plan_warnings(plan_of(), settings_of(run_time_s=60.0), UNASKED)
@@ -222,7 +279,7 @@ def test_a_trace_that_names_no_lengths_is_not_called_empty():
     block = plan_block(plan_of(input_tokens=0, made_prompts=0), settings_of(), **RUN)
     assert "tokens    in: the trace does not say, at most" in block
     assert "2,000 prompts as recorded" in block
-    assert "made up to length" not in block
+    assert "made to length" not in block
 
 
 def test_all_rows_at_once_have_no_rate():

@@ -161,6 +161,9 @@ def test_the_digest_sees_no_key_order(tmp_path):
     [
         ([{"arrival_time_s": None, "depends_on": ["x"]}], "r0 waits for others"),
         ([{"input_tokens": None}], "r0 has neither input_tokens nor content"),
+        ([{}, {"headers": {"X Y": "a"}}], "r1: recorded header 'X Y' is not a header name"),
+        ([{"headers": {"X": "a\r\nY: b"}}], "r0: recorded header 'X' has a value with a line"),
+        ([{"headers": {"Connection": "x"}}], "'Connection' is set by the client itself"),
         ([{}, {"request_id": "r0"}], "request_id 'r0' is there twice"),
         ([{"message_mode": "delta", "turn_index": 1, "messages": []}], "message_mode delta"),
         ([], r"no rows to send \(0 read\)"),

@@ -22,7 +22,6 @@ from sagellm_benchmark.load.preflight import (
     greeted,
     introduced,
     names,
-    pinned,
     refusal,
 )
 from sagellm_benchmark.load.probe import Heard, Probe
@@ -75,7 +74,7 @@ def examine(target: Target, settings: Settings) -> Server:
     try:
         server = _introduced(probe, target, settings)
         server, first = greeted(probe, server, settings)
-        server = replace(fitted(probe, server, settings), **_pin(settings))
+        server = fitted(probe, server, settings)
         if settings.endpoint != "embeddings":
             server = _Experiments(probe, settings, server, first).all()
     except RefusalError as refused:
@@ -90,11 +89,6 @@ def _introduced(probe: Probe, target: Target, settings: Settings) -> Server:
         raise RefusalError(f"--model is missing: write --model M{has}", server)
     check_served(server, target, settings)
     return server
-
-
-def _pin(settings: Settings) -> dict[str, Any]:
-    wording = pinned(settings)
-    return {"wording": wording} if wording.source == "option" else {}
 
 
 class _Experiments:

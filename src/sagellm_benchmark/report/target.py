@@ -34,7 +34,7 @@ def identity(server: Facts) -> str:
 def known(server: Facts) -> list[str]:
     """The line of the plan: who it is and what a load can count on."""
     if not server["asked"]:
-        return ["not asked: that it serves the model, and takes the key, is taken on trust"]
+        return ["not asked: its model, its engines and the key are taken on trust"]
     parts = [identity(server)]
     if server["engines"] is not None:
         parts.append(engines(server))
