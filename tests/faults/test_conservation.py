@@ -51,9 +51,9 @@ endings = st.sampled_from(["plan", "run time", "SIGINT", "SIGTERM", "target kill
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(400)
 @settings(
-    max_examples=25,
+    max_examples=15,
     derandomize=True,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
