@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+import re
+from urllib.parse import quote, quote_plus
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sagellm_benchmark.redact import redact, snippet
+from sagellm_benchmark.redact import forms, mask, printable, redact, snippet
 
 
 @pytest.mark.parametrize(
@@ -25,6 +31,11 @@ from sagellm_benchmark.redact import redact, snippet
         "https://host/?api_key=hunter2secret&x=1",
         "password=hunter2secret",
         "Bearer token-hunter2secret",
+        "Authorization: Token hunter2secret",
+        'said \\"api_key\\": \\"hunter2secret\\"',
+        "api_key&quot;: &quot;hunter2secret&quot;",
+        "?next=/&Authorization%3A%20Bearer%20hunter2secret",
+        "cookie: theme=dark; session=hunter2secret; x=1",
     ],
 )
 def test_credentials_of_known_shapes_are_masked(text):
@@ -89,3 +100,70 @@ def test_a_snippet_is_always_one_short_printable_line(data):
     assert len(text) <= 50
     assert all(ord(character) >= 32 and not 127 <= ord(character) < 160 for character in text)
     text.encode("utf-8")
+
+
+WRITTEN = [
+    str,
+    quote,
+    quote_plus,
+    lambda key: re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
+    lambda key: json.dumps(key),
+    lambda key: json.dumps(key).replace("/", "\\/"),
+    html.escape,
+    lambda key: html.escape(key, quote=False),
+    repr,
+    lambda key: key.encode().hex(),
+    lambda key: f"… {key[:12]} is unknown",
+    lambda key: base64.b64encode(key.encode()).decode(),
+    lambda key: base64.b64encode(f"Bearer {key}".encode()).decode(),
+    lambda key: base64.urlsafe_b64encode(f"ab{key}!".encode()).decode(),
+]
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    st.sampled_from(WRITTEN),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=16, max_size=60),
+)
+def test_a_secret_is_known_in_every_form(write, key):
+    """However a server writes a key back, no eight characters in a row of it are left."""
+    said = write(key)
+    left = mask(f"({said})", forms([key]))
+    assert "***" in left
+    assert all(said[n : n + 8] not in left for n in range(len(said) - 8) if said[n : n + 8] in key)
+    assert key not in left
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("Bearer hunter2secret", "key hunter2secret is wrong"),
+        ("session=hunter2secret; theme=dark", "session hunter2secret has ended"),
+        ("Basic " + base64.b64encode(b"me:hunter2secret").decode(), "me, hunter2secret"),
+        ("two  hunter2secret", "two hunter2secret"),
+    ],
+)
+def test_the_parts_of_a_header_are_secrets_too(value, said):
+    """The token without its scheme, the cookie without its name, the password without its user."""
+    assert "hunter2" not in snippet(said, secrets=forms([value]))
+
+
+def test_what_is_too_short_is_no_secret():
+    """A header of one character does not blot the text."""
+    assert forms(["1", None, "", "abc"]) == ()
+
+
+def test_model_text_is_masked_by_value_only():
+    """What looks like a credential in a reply stays: it is the model's."""
+    assert mask("password: hunter2, key-12345678", forms(["key-12345678"])) == (
+        "password: hunter2, ***"
+    )
+
+
+def test_our_own_lines_stay_lines():
+    """A message of several lines keeps them and their indent, and nothing that moves a terminal."""
+    text = "bad rows:\n  line 1: \x1b[2J'x\u202e'\n  line 2: " + "y" * 2000
+    first, second, third = printable(text).split("\n")
+    assert (first, second) == ("bad rows:", "  line 1: 'x'")
+    assert len(third) == 1000
+    assert third.startswith("  line 2: yyy")

@@ -82,9 +82,13 @@ def forms(values: Iterable[str | None]) -> tuple[str, ...]:
     """
     found: set[str] = set()
     for value in filter(None, values):
-        for part in _parts(value):
-            found |= {form for form in _forms(part) if len(form) >= SHORTEST}
+        for part in filter(_hides, _parts(value)):
+            found |= set(filter(_hides, _forms(part)))
     return tuple(sorted(found, key=lambda form: (-len(form), form)))
+
+
+def _hides(text: str) -> bool:
+    return len(text) >= SHORTEST
 
 
 def _parts(value: str) -> Iterator[str]:

@@ -104,6 +104,9 @@ def test_tokens_come_through_tls(attempts, fast, name, verified):
     assert all(record.chunks == 5 for record in run.run.records)
     assert run.run.manifest["target"]["tls"] is True
     assert run.run.manifest["target"]["verified"] is verified
+    stamped = "certificate is not verified (--insecure)"
+    assert run.out.count(stamped) == (0 if verified else 2)  # in the plan and in the result
+    assert any(stamped in note for note in run.run.summary["notes"]) is not verified
 
 
 def test_an_unknown_certificate_is_refused(attempts):

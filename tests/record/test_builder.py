@@ -246,3 +246,16 @@ def test_a_user_who_left_is_no_error() -> None:
         0, outcome(status=Status.CANCELLED, reason="stopped", text="so far"), keep_content="errors"
     )
     assert (stopped.text, stopped.metrics["error_rate"]) == ("so far", 1.0)
+
+
+def test_kept_text_is_capped_at_a_character_and_says_so() -> None:
+    """At most 16 KiB of a reply, never half a character, no key; a flag where it was cut."""
+    long = record(0, outcome(text="é" * 9000), keep_content="all")
+    assert long.text is not None
+    assert len(long.text.encode()) == 16 * 1024
+    assert long.flags == ["text_cut"]
+    odd = record(0, outcome(text="x" + "é" * 9000), keep_content="all")
+    assert odd.text is not None
+    assert (len(odd.text.encode()), odd.text[-1]) == (16 * 1024 - 1, "é")
+    short = record(0, outcome(text="my key-1234"), keep_content="all", secrets=("key-1234",))
+    assert (short.text, short.flags) == ("my ***", [])

@@ -107,3 +107,9 @@ def test_unknown_keys_are_ignored(tmp_path: Path) -> None:
     path = _segment(tmp_path, "a", range(1))
     path.write_bytes(path.read_bytes().replace(b'{"schema"', b'{"later":[1],"schema"'))
     assert list(read_records([path])) == [record(0)]
+
+
+def test_a_private_segment_is_nobody_elses(tmp_path: Path) -> None:
+    """Where text is kept, only the user who ran it may read it."""
+    SegmentWriter(tmp_path, "a", private=True).close()
+    assert (tmp_path / "a.jsonl").stat().st_mode & 0o077 == 0

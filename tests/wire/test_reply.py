@@ -512,3 +512,23 @@ def test_a_head_alone_is_no_answer():
     """200 and a clean end without a frame is incomplete."""
     result = outcome(STREAM_HEAD + LAST_CHUNK)
     assert told(result) == ("incomplete", "body", "unfinished", "unavailable")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "x/y"])
+def test_a_reply_of_the_wrong_kind_is_not_quoted(kind):
+    """What may be the model's own words is in no message; a login page is, see above."""
+    result = outcome(body(b"the model said this", kind=kind))
+    assert result.message == f"{kind} instead of text/event-stream"
+
+
+def test_ids_and_reasons_are_words():
+    """A server that puts a key, an escape or a book into its id gets a short word kept."""
+    for ident in ("key-1234", "x" * 5000, "\x1b[2J"):
+        value = {"id": ident, "choices": [{"finish_reason": ident, "text": "x"}]}
+        result = outcome(
+            body(value), endpoint=Endpoint.COMPLETIONS, stream=False, secrets=("key-1234",)
+        )
+        for word in (result.server_id, result.finish_reason):
+            assert len(word) <= 64
+            assert word.isprintable()
+            assert "1234" not in word

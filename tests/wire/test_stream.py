@@ -404,3 +404,12 @@ def test_captures_of_the_real_gateway_are_read_right(name, step):
     reads = [data[at : at + step] for at in range(0, len(data), step)]
     result = outcome(*reads, stream=stream)
     assert (told(result), result.chunks) == (expected, chunks)
+
+
+def test_no_more_text_is_held_than_there_is_room_for():
+    """What no record will hold takes no memory while the reply flows; the tokens all count."""
+    reads = streamed(ROLE, *[token("word ")] * 900, STOP, DONE)
+    result = outcome(*reads, keep_text=True, room=1001)
+    assert result.text == ("word " * 900)[:1001]
+    assert result.chunks == 900
+    assert outcome(*reads, keep_text=True).text == "word " * 900
