@@ -35,8 +35,10 @@ class Header(msgspec.Struct, omit_defaults=True, kw_only=True):
         partial_tail_hashed: True where the last, partial block has an id too (ceil), False where
             not (floor).
         tokenizer: What counted the tokens.
-        rows_read: Rows of the source; `rows_read == rows_emitted + sum(drops)`.
+        rows_read: Rows of the source; with what was added they are those that follow and those
+            that were dropped: `rows_read + sum(added) == rows_emitted + sum(drops)`.
         rows_emitted: Rows that follow.
+        added: Rows that the source did not have, by reason.
         drops: Rows left out, by reason.
         transforms: What was done to the rows, in order, each with its parameters and seed.
     """
@@ -51,6 +53,7 @@ class Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     tokenizer: str | None = None
     rows_read: int | None = None
     rows_emitted: int | None = None
+    added: dict[str, int] = msgspec.field(default_factory=dict)
     drops: dict[str, int] = msgspec.field(default_factory=dict)
     transforms: list[dict[str, Any]] = msgspec.field(default_factory=list)
 

@@ -60,8 +60,24 @@ class Trace:
         Raises:
             UsageError: Rows are bad, or the file is; raised while iterating.
         """
-        self._tally = Tally(self.path, skip_bad=self._skip_bad)
+        self._tally = self.tally()
         return self._start(self._tally)
+
+    def tally(self) -> Tally:
+        """A new count, for `counted`."""
+        return Tally(self.path, skip_bad=self._skip_bad)
+
+    def counted(self, tally: Tally) -> Iterator[Row]:
+        """Begin a new pass beside the latest one, with a count of its own.
+
+        Raises:
+            UsageError: Rows are bad, or the file is; raised while iterating.
+        """
+        return self._start(tally)
+
+    def changed(self, header: Header, start: Callable[[Tally], Iterator[Row]]) -> Trace:
+        """What a change makes of this trace: rows of its own, from the same file."""
+        return Trace(header, start, path=self.path, format=self.format, skip_bad=self._skip_bad)
 
     @property
     def rows_read(self) -> int:
@@ -72,6 +88,11 @@ class Trace:
     def drops(self) -> dict[str, int]:
         """Rows that the latest pass has left out so far, by reason."""
         return dict(self._tally.drops)
+
+    @property
+    def added(self) -> dict[str, int]:
+        """Rows that the latest pass has had beside those of the source so far, by reason."""
+        return dict(self._tally.added)
 
     @property
     def inversions(self) -> int:

@@ -1,7 +1,8 @@
 """The count of one pass over a trace, and what became of its bad rows.
 
 In: each row read, dropped or found bad. Out: counts by reason, or one error that names up to ten
-bad rows by file and line. After a complete pass `rows_read == rows emitted + sum(drops)`.
+bad rows by file and line. After a complete pass `rows_read + sum(added) == rows emitted +
+sum(drops)`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Tally:
     Attributes:
         rows_read: Rows seen so far, dropped ones included.
         drops: Rows left out, by reason; a bad row that was skipped counts as `bad_<field>`.
+        added: Rows that the source did not have, by reason.
         inversions: Rows that came earlier in time than the row before them.
         problems: The bad rows found, one line each; the pass fails when there is one.
     """
@@ -47,6 +49,7 @@ class Tally:
     def __init__(self, path: Path | None, *, skip_bad: bool = False) -> None:
         self.rows_read = 0
         self.drops: dict[str, int] = {}
+        self.added: dict[str, int] = {}
         self.inversions = 0
         self.problems: list[str] = []
         self._path = path
@@ -69,23 +72,28 @@ class Tally:
             except BadRowError as bad:
                 self._bad(line, bad)
             except DroppedError as dropped:
-                self._drop(dropped.reason)
+                self.drop(dropped.reason)
             else:
                 if not self.problems:
                     yield result
         if self.problems:
             self._fail(f"{len(self.problems)}")
 
+    def drop(self, reason: str) -> None:
+        """Count a row that is left out."""
+        self.drops[reason] = self.drops.get(reason, 0) + 1
+
+    def add(self, reason: str) -> None:
+        """Count a row that the source did not have."""
+        self.added[reason] = self.added.get(reason, 0) + 1
+
     def _bad(self, line: int, bad: BadRowError) -> None:
         if self._skip_bad:
-            self._drop(f"bad_{bad.field}")
+            self.drop(f"bad_{bad.field}")
             return
         self.problems.append(str(InputError(str(bad), self._path or "trace", line)))
         if len(self.problems) == _MAX_PROBLEMS:
             self._fail(f"{_MAX_PROBLEMS} or more")
-
-    def _drop(self, reason: str) -> None:
-        self.drops[reason] = self.drops.get(reason, 0) + 1
 
     def _fail(self, count: str) -> None:
         if self.problems == self.problems[:1]:
