@@ -136,7 +136,7 @@ def test_own_tasks_take_no_trace():
         if option.group != "trace" or option.key in ("seed", "salt"):
             continue
         value = option.choices[0] if option.choices else "3"
-        value = {"skip_bad": True, "cut_sessions": True, "map": "a=b"}.get(option.key, value)
+        value = {"map": "a=b"}.get(option.key, True if option.parse is None else value)
         with pytest.raises(UsageError, match=f"^{option.flag} replays a trace: GatewayUser"):
             made({option.key: value}, tasks=True)
 

@@ -47,6 +47,7 @@ def plan_of(**changes):
         "drops": {},
         "sessions": 0,
         "coarse": False,
+        "spread_ties_s": None,
         "lengths": Lengths(),
         "too_long": 0,
     }

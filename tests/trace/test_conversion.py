@@ -16,7 +16,7 @@ from sagellm_benchmark.trace.transforms import Pace, Selection
 
 def _converted(tmp_path, source, selection, pace, name="out.jsonl.gz"):
     path = tmp_path / name
-    write(path, *converted(open_trace(source), selection, pace))
+    write(path, *converted(open_trace(source), (selection, pace)))
     return open_trace(path)
 
 
@@ -88,4 +88,4 @@ def test_think_times_are_paced_too(tmp_path):
 def test_an_empty_part_is_refused(tmp_path):
     """Nothing is written when no row is selected."""
     with pytest.raises(UsageError, match="no rows to write"):
-        converted(open_trace(native(tmp_path / "t.jsonl", {})), Selection(start_s=9.0), Pace())
+        converted(open_trace(native(tmp_path / "t.jsonl", {})), [Selection(start_s=9.0)])

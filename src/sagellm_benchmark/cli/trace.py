@@ -1,4 +1,4 @@
-"""`sagellm-benchmark trace inspect` and `trace convert`.
+"""`sagellm-benchmark trace inspect`, `trace convert` and `trace synth`.
 
 In: parsed arguments. Out: a description of a trace on stdout, or a new trace file; an exit code.
 A trace is never written over another file, and never half.
@@ -12,14 +12,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sagellm_benchmark.cli import changes
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.conversion import converted
 from sagellm_benchmark.trace.formats import native
 from sagellm_benchmark.trace.formats.columns import parse_map
 from sagellm_benchmark.trace.formats.registry import FORMATS
-from sagellm_benchmark.trace.source import Trace, open_trace
+from sagellm_benchmark.trace.library import find
+from sagellm_benchmark.trace.row import Header
+from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.statistics import inspect
-from sagellm_benchmark.trace.transforms import Pace, Selection
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,8 +37,15 @@ def add_parser(subparsers: Any) -> None:
     change.add_argument("trace", metavar="IN", help="the trace to read")
     change.add_argument("out", metavar="OUT", help="the file to write: .jsonl or .jsonl.gz")
     _add_reading(change)
-    _add_changing(change)
+    changes.add_options(change)
     change.set_defaults(run=_convert)
+    make = commands.add_parser("synth", help="make a trace from a workload's specification")
+    make.add_argument("trace", metavar="SPEC", help="a YAML file, or a name such as Q1")
+    make.add_argument(
+        "-o", "--out", required=True, metavar="OUT", help="the file to write: .jsonl or .jsonl.gz"
+    )
+    make.add_argument("--seed", type=int, metavar="N", help="instead of the specification's")
+    make.set_defaults(run=_synth)
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
@@ -53,19 +62,8 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-bad", action="store_true", help="count bad rows instead of failing")
 
 
-def _add_changing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--start", type=float, metavar="S", help="leave out what arrives before")
-    parser.add_argument(
-        "--end", type=float, metavar="S", help="leave out what arrives from then on"
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="take N rows; sessions are not cut")
-    parser.add_argument("--cut-sessions", action="store_true", help="cut sessions at the limit")
-    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="divide times by X")
-    parser.add_argument("--rate", type=float, metavar="R", help="retime to R requests a second")
-
-
 def _opened(args: argparse.Namespace) -> Trace:
-    return open_trace(
+    return find(
         args.trace,
         format=args.format,
         mapping=parse_map(args.map) if args.map is not None else None,
@@ -85,16 +83,38 @@ def _inspect(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    out = Path(args.out)
+    out = _new(args.out)
+    header, rows = converted(_opened(args), changes.changes_of(args))
+    native.write(out, header, rows)
+    sys.stdout.write(f"{out}: {_counted(header)}\n")
+    return 0
+
+
+def _counted(header: Header) -> str:
+    added = "".join(f" and {many:,} added ({why})" for why, many in header.added.items())
+    return f"{header.rows_emitted:,} rows of {header.rows_read:,} read{added}"
+
+
+def _synth(args: argparse.Namespace) -> int:
+    out = _new(args.out)
+    if args.seed is not None and args.seed < 0:
+        raise UsageError(f"--seed: {args.seed} is not 0 or more")
+    trace = find(args.trace, seed=args.seed)
+    if trace.format != "workload":
+        raise UsageError(f"{args.trace}: no specification; its name must end in .yaml")
+    native.write(out, trace.header, trace.rows())
+    sys.stdout.write(f"{out}: {trace.rows_read:,} rows made\n")
+    return 0
+
+
+def _new(name: str) -> Path:
+    """The file to write, which must not be there yet."""
+    out = Path(name)
     if not out.name.endswith((".jsonl", ".jsonl.gz")):
         raise UsageError(f"{out}: name it .jsonl or .jsonl.gz")
     if out.exists():
         raise UsageError(f"{out}: exists; choose another name or remove it")
-    selection = Selection(args.start, args.end, args.limit, args.cut_sessions)
-    header, rows = converted(_opened(args), selection, Pace(args.speed, args.rate))
-    native.write(out, header, rows)
-    sys.stdout.write(f"{out}: {header.rows_emitted:,} rows of {header.rows_read:,} read\n")
-    return 0
+    return out
 
 
 def table(name: str, figures: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from sagellm_benchmark.config.options import OPTIONS, parse_values
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.redact import forms, redact
+from sagellm_benchmark.trace.library import workload_of
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
 _PLAIN = ("accept", "accept-language", "content-type", "user-agent")
@@ -34,7 +35,7 @@ class Settings:
         host: The target, a URL.
         run_time_s: Locust's `--run-time` in seconds, None for no limit.
         stop_timeout_s: How long requests on the wire may go on once the run is being stopped.
-        sources: Where each value came from: cli, env, file, page, default.
+        sources: Where each value came from: cli, env, file, page, workload, default.
     """
 
     values: Mapping[str, Any]
@@ -125,19 +126,36 @@ def make_settings(
     Raises:
         UsageError: A value is wrong, missing, or contradicts another.
     """
-    values = parse_values(raw)
+    values, found = parse_values(raw), dict(sources or {})
+    if not tasks and values["trace"] is not None:
+        _take_from_workload(raw, values, found)
     settings = Settings(
         values=values,
         host=check_host(host),
         run_time_s=run_time_s,
         stop_timeout_s=DEFAULT_STOP_TIMEOUT_S if stop_timeout_s is None else stop_timeout_s,
-        sources=dict(sources or {}),
+        sources=found,
     )
     if tasks:
         _no_trace_options(values)
     else:
         _check_load(values)
     return settings
+
+
+def _take_from_workload(
+    raw: Mapping[str, Any], values: dict[str, Any], sources: dict[str, str]
+) -> None:
+    """A workload may be a closed loop by itself, and have a seed, where nothing else says so."""
+    workload = workload_of(values["trace"])
+    if workload is None:
+        return
+    own = {"seed": workload.seed}
+    if all(values[key] is None for key in ("speed", "rate", "concurrency")):
+        own["concurrency"] = workload.concurrency
+    for key, value in own.items():
+        if value is not None and raw.get(key) in (None, ""):
+            values[key], sources[key] = value, "workload"
 
 
 def check_host(host: str | None) -> str:

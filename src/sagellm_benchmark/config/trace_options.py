@@ -10,7 +10,9 @@ from sagellm_benchmark.config import values
 from sagellm_benchmark.config.option import Option
 
 TRACE_OPTIONS: tuple[Option, ...] = (
-    Option("--trace", "the trace to replay", values.text, metavar="FILE", group="trace"),
+    Option(
+        "--trace", "the trace or workload to replay", values.text, metavar="FILE", group="trace"
+    ),
     Option(
         "--format",
         "the trace's format, where it is not to be sniffed",
@@ -51,6 +53,11 @@ TRACE_OPTIONS: tuple[Option, ...] = (
     ),
     Option("--limit", "replay at most N rows", values.count, metavar="N", group="trace", page=True),
     Option("--cut-sessions", "let --limit cut through sessions", group="trace"),
+    Option(
+        "--no-spread-ties",
+        "leave rows tied that a coarse clock recorded at one instant",
+        group="trace",
+    ),
     Option(
         "--speed",
         "time scale: 2 sends twice as fast (default 1)",

@@ -207,7 +207,7 @@ def _trace(chosen: Settings) -> Trace:
         mapping=chosen.map,
         time_unit=chosen.time_unit,
         skip_bad=chosen.skip_bad,
-        seed=chosen.seed if "seed" in chosen.sources else None,
+        seed=chosen.seed,
     )
     spread = is_coarse(trace.header) and not (chosen.closed or chosen.no_spread_ties)
     return SpreadTies(chosen.seed).applied(trace) if spread else trace

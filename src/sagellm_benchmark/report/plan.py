@@ -105,11 +105,14 @@ def _too_long(plan: Plan) -> str:
 def _arrivals(plan: Plan) -> list[str]:
     if not plan.span_s:
         return ["all due at once"]
-    return [
+    parts = [
         f"over {figures.duration(plan.span_s)}",
         f"{figures.measure(plan.rate_per_s)} requests/s on average",
         f"{figures.count(plan.peak_rate_per_s)} in the busiest second",
     ]
+    if plan.spread_ties_s is not None:
+        parts.append(f"ties spread over the {plan.spread_ties_s:g} s of the trace's clock")
+    return parts
 
 
 def _tokens(plan: Plan, settings: Settings) -> list[str]:

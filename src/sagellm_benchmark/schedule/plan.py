@@ -16,6 +16,7 @@ from sagellm_benchmark.schedule.counts import Count
 from sagellm_benchmark.schedule.lengths import DROP, TOO_LONG, Fitting, Lengths
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.soundness import Soundness
+from sagellm_benchmark.trace.changes.spreading import spread_tick_s
 from sagellm_benchmark.trace.prompts import ONE_TOKEN_A_WORD, Wording
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import Trace
@@ -46,6 +47,8 @@ class Plan:
         inversions: Rows that the file has out of order of time.
         sessions: Different session ids.
         coarse: Arrivals lie on a grid so wide that many are tied; gaps between them mean little.
+        spread_ties_s: The ticks of a coarse clock over which tied arrivals were spread; None where
+            they were not.
         made_prompts: Rows without recorded messages or a prompt: theirs are made.
         rows_without_model: Rows that name no model.
         block_size: Tokens of one prefix block; None where rows have no block ids.
@@ -69,6 +72,7 @@ class Plan:
     inversions: int
     sessions: int
     coarse: bool
+    spread_ties_s: float | None
     made_prompts: int
     rows_without_model: int
     block_size: int | None
@@ -133,6 +137,7 @@ def make_plan(
         inversions=inversions,
         sessions=len(count.sessions),
         coarse=not closed and count.coarse,
+        spread_ties_s=None if closed else spread_tick_s(trace.header),
         made_prompts=count.made_prompts,
         rows_without_model=count.rows_without_model,
         block_size=trace.header.block_size,

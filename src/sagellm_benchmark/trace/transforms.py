@@ -2,7 +2,8 @@
 
 In: rows in order of arrival. Out: the rows that were selected, in the same order; `start`, `end`
 and `limit` apply in this order and before any change of pace. The pace is a factor on time. Both
-are streams: nothing is held but the ids of sessions that a limit must not cut.
+are streams: nothing is held but the ids of sessions that a limit must not cut. Both are also
+changes, which make another trace (`trace.changes`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.trace.instant import instant_ns, instant_text
 from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.trace.source import Trace
+from sagellm_benchmark.trace.tally import Tally
+
+_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,30 @@ class Selection:
         """What a trace's header says of it; None if everything was taken."""
         said = {key: value for key, value in asdict(self).items() if value not in (None, False)}
         return {"op": "select", **said} if said.keys() - {"cut_sessions"} else None
+
+    def applied(self, trace: Trace) -> Trace:
+        """The part as a trace, which begins at the start.
+
+        Raises:
+            UsageError: A part is asked of rows that have no arrival time; raised while iterating.
+        """
+        said = self.described()
+        if said is None:
+            return trace
+        start_s = self.start_s or 0.0
+        header = replace(
+            trace.header,
+            time_origin=_shifted(trace.header.time_origin, start_s),
+            transforms=[*trace.header.transforms, said],
+        )
+
+        def rows(tally: Tally) -> Iterator[Row]:
+            for row in select(trace.counted(tally), self):
+                if row.arrival_time_s is not None:
+                    row.arrival_time_s -= start_s
+                yield row
+
+        return trace.changed(header, rows)
 
 
 @dataclass(frozen=True)
@@ -86,6 +118,33 @@ class Pace:
         if self.rate is not None:
             return {"op": "rate", "rate_per_s": self.rate, "factor": factor}
         return {"op": "speed", "factor": factor} if factor != 1.0 else None
+
+    def applied(self, trace: Trace) -> Trace:
+        """The trace at this pace.
+
+        Raises:
+            UsageError: The trace is bad, or has no span to change the rate of.
+        """
+        factor = pace_factor(trace.counted(trace.tally()), self)
+        said = self.described(factor)
+        if said is None:
+            return trace
+        resolution_s = trace.header.time_resolution_s
+        header = replace(
+            trace.header,
+            time_resolution_s=None if resolution_s is None else resolution_s / factor,
+            transforms=[*trace.header.transforms, said],
+        )
+
+        def rows(tally: Tally) -> Iterator[Row]:
+            for row in trace.counted(tally):
+                if row.arrival_time_s is not None:
+                    row.arrival_time_s /= factor
+                if row.think_time_s is not None:
+                    row.think_time_s /= factor
+                yield row
+
+        return trace.changed(header, rows)
 
 
 def pace_factor(rows: Iterator[Row], pace: Pace) -> float:
@@ -135,3 +194,9 @@ def select(rows: Iterator[Row], selection: Selection) -> Iterator[Row]:
         elif row.session_id not in followed:
             continue
         yield row
+
+
+def _shifted(time_origin: str | None, start_s: float) -> str | None:
+    if time_origin is None or not start_s:
+        return time_origin
+    return instant_text(instant_ns(time_origin.encode()) + round(start_s * _NS_PER_S))

@@ -211,12 +211,14 @@ def _at_once(cast: _Cast) -> Iterator[Row]:
 
 def _timed(cast: _Cast) -> Iterator[Row]:
     """Merge arrivals and later turns in order of time."""
-    order = count()
-    heap: list[tuple[int, int, _Actor | Session]] = []
-    for actor in cast.actors:
-        if (second := next(actor.seconds, None)) is not None:
-            heap.append((_microseconds(second), next(order), actor))
+    starts = ((next(actor.seconds, None), actor) for actor in cast.actors)
+    heap: list[tuple[int, int, _Actor | Session]] = [
+        (_microseconds(second), place, actor)
+        for place, (second, actor) in enumerate(starts)
+        if second is not None
+    ]
     heapq.heapify(heap)
+    order = count(len(cast.actors))
     most = cast.workload.requests
     for number in count(1):
         if not heap or (most is not None and number > most):

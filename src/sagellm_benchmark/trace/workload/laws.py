@@ -75,7 +75,7 @@ class Exponential(Strict):
 
 
 class Geometric(Strict):
-    """`geometric`: mean of 1, 2, 3, …"""
+    """`geometric`: the mean of 1, 2, 3 and so on."""
 
     mean: Annotated[float, msgspec.Meta(ge=1)]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from math import inf, sqrt
 from typing import Annotated
 
@@ -115,7 +116,7 @@ class Curve:
         self._times = [second for second, _ in points]
         self._rates = [rate for _, rate in points]
         self._sums = [0.0]
-        for (start, low), (end, high) in zip(points, points[1:], strict=False):
+        for (start, low), (end, high) in pairwise(points):
             self._sums.append(self._sums[-1] + (low + high) / 2 * (end - start))
         self._after = after
         self.end_s, self.total = self._times[-1], self._sums[-1]

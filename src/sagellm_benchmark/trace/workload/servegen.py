@@ -1,10 +1,10 @@
-"""Clients as ServeGen measured them: per ten minutes a rate and a law of gaps, per six hours the
-distributions of their lengths.
+"""Clients as ServeGen measured them.
 
-In: a folder with pairs of `chunk-N-trace.csv` (no header: window start in seconds, rate, CV,
-`Gamma`, `Weibull` or nothing, shape, scale) and `chunk-N-dataset.json` (window start to the
-probability of each count, written as Python literals). Out: clients, busiest first, with what is
-needed to draw from them. A client without lengths is left out, and counted.
+In: a folder with pairs of `chunk-N-trace.csv` (no header; every ten minutes: window start in
+seconds, rate, CV, `Gamma`, `Weibull` or nothing, shape, scale) and `chunk-N-dataset.json` (every
+six hours: window start to the probability of each count of tokens, written as Python literals).
+Out: clients, busiest first, with what is needed to draw from them. A client without lengths is left
+out, and counted.
 
 Unlike ServeGen's own generator, gaps are not stretched to fill a window, which would make counts
 nearly certain, and input and output are drawn apart, which would tie them rank to rank.

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ _Few = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 _Tokens = Annotated[int, msgspec.Meta(ge=1, le=MAX_TOKENS)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 _Variation = Annotated[float, msgspec.Meta(ge=0.05, le=50)]
+
+Part = TypeVar("Part")
 
 _PLACE = re.compile(r"\.(\w+)|\[(\d+)\]")
 _QUOTED_FIELD = re.compile(r"unknown field `(\w+)`")
@@ -143,7 +145,7 @@ class Client(Strict, kw_only=True):
     output_tokens: Positive | Law | None = None
     pairs: Annotated[list[tuple[_Tokens, _Tokens]], msgspec.Meta(min_length=1)] | None = None
     pairs_of: _Name | None = None
-    prefix: list[Level] = []
+    prefix: list[Level] = msgspec.field(default_factory=list)
     sessions: Sessions | None = None
     context_tokens: _Tokens | None = None
     model: _Name | Choice | None = None
@@ -182,26 +184,28 @@ def read_workload(path: Path) -> tuple[Workload, str]:
         InputError: It is not one; the text names line and key.
     """
     document = read_document(path)
-    try:
-        workload = msgspec.convert(document.value, Workload, str_keys=True)
-    except msgspec.ValidationError as error:
-        raise _invalid(document, str(error)) from None
+    workload = structured(document, Workload)
     for place, problem in _conflicts(workload):
         raise document.error(f"{_written(place)}{problem}", place)
     return workload, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def is_workload(path: Path) -> bool:
-    """Whether a path is that of a specification: by its ending."""
-    return path.suffix in (".yaml", ".yml")
+def structured(document: Document, kind: type[Part]) -> Part:
+    """Read a document as a structure.
+
+    Raises:
+        InputError: It is not one; the text names line and key.
+    """
+    try:
+        return msgspec.convert(document.value, kind, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise _invalid(document, str(error)) from None
 
 
 def _invalid(document: Document, problem: str) -> InputError:
     what, _, where = problem.partition(" - at ")
     inside = where.partition(" in ")[2] or where
-    place: Place = tuple(
-        int(number) if number else name for name, number in _PLACE.findall(inside)
-    )
+    place: Place = tuple(int(number) if number else name for name, number in _PLACE.findall(inside))
     unknown = _QUOTED_FIELD.search(what)
     what = what.replace("Object contains unknown field", "no such key:")
     what = what.replace("Object missing required field", "missing key")
@@ -278,7 +282,8 @@ def _length_conflicts(client: Client) -> Iterator[tuple[Place, str]]:
     paired = ways[0] != "input_tokens"
     if paired and client.output_tokens is not None:
         yield ("output_tokens",), f"is what {ways[0]} brings; leave it out"
-    if not paired and client.output_tokens is None and client.operation != "embeddings":
+    silent = not paired and client.output_tokens is None
+    if silent and (client.operation != "embeddings" or client.sessions is not None):
         yield (), "needs output_tokens beside input_tokens"
 
 
