@@ -63,6 +63,17 @@ CASES = {
         "--run-time ends the run after 3 s", *MADE, *NAMED, "--warmup", "3s", "-t", "3s"
     ),
     "leaving-when": case("--cancel-rate needs --cancel-after", *MADE, *NAMED, "--cancel-rate", 1),
+    "bad-header": case(
+        "request b: recorded header 'X Y' is not a header name", "--trace", "header.jsonl", *NAMED
+    ),
+    "too-long": case(
+        "--too-long fail: 5 of 5 requests are too long for --max-input-tokens 4",
+        *(*MADE, *NAMED, "--max-input-tokens", 4),
+    ),
+    "nothing-left": case(
+        "no rows to send (5 read, dropped: {'too_long': 5})",
+        *(*MADE, *NAMED, "--max-input-tokens", 4, "--too-long", "drop"),
+    ),
     "bad-slo": case("--slo", *MADE, *NAMED, "--slo", "happiness>=1"),
     "bad-system": case("--system", *MADE, *NAMED, "--system", "locustfile.py"),
     "from-environment": case("--limit", *MADE, *NAMED, env={"SAGELLM_BENCHMARK_LIMIT": "all"}),
@@ -83,6 +94,9 @@ def refusals(fast, tmp_path_factory):
         place.mkdir()
         rows = [HEADER, GOOD, GOOD | {"request_id": "b", "arrival_time_s": "soon"}]
         (place / "trace.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        odd = GOOD | {"request_id": "b", "headers": {"X Y": "a"}}
+        rows = [HEADER, GOOD, odd]
+        (place / "header.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         spoken = {"request_id": "c", "arrival_time_s": 0, "messages": [{"role": "user"}]}
         (place / "chat.jsonl").write_text(f"{json.dumps(HEADER)}\n{json.dumps(spoken)}\n")
         target = ("--host", fast.url) if host else ()
