@@ -104,27 +104,45 @@ def short_run(rounds: int, scratch: Path) -> None:
 
 def accuracy(scratch: Path) -> None:
     """TTFT and chunk gaps against the server's own send times."""
-    log = scratch / "sends.jsonl"
-    with gateway(ttft_ms=100, itl_ms=20, send_log=log) as url:
+    print("Error against the server's send times, 50 tokens/s a stream (p99 at most 2 ms):")
+    errors("all goes well", scratch / "well", None)
+    script = scratch / "faults.json"
+    script.write_text(json.dumps({"faults": FAULTS}))
+    errors("faults hit every third request", scratch / "ill", script)
+
+
+FAULTS = [
+    {"do": "reset", "after_tokens": 30, "every": 12},
+    {"do": "gzip_bomb", "bytes": 256 << 20, "every": 9},
+    {"do": "giant_frame", "after_tokens": 20, "every": 6},
+    {"do": "error_frame", "after_tokens": 50, "every": 3},
+]
+"""What may disturb the others: bursts of bytes, large frames, ends midstream."""
+
+
+def errors(title: str, folder: Path, faults: Path | None) -> None:
+    """Print the errors of the requests that no fault hit."""
+    folder.mkdir()
+    log = folder / "sends.jsonl"
+    with gateway(ttft_ms=100, itl_ms=20, send_log=log, faults=faults) as url:
         # Each stream lasts 4 s, so 25 a second are 100 at once.
         load = ["--output-tokens", "200", "--requests", "400", "--rate", "25"]
-        summary, _, _ = ours(url, scratch / "accuracy", *load)
+        summary, _, _ = ours(url, folder, *load)
     sends = {s["request_id"]: s for s in map(json.loads, log.read_text().splitlines())}
-    records = (scratch / "accuracy" / "latest" / "records" / "local.jsonl").read_text()
+    records = (folder / "latest" / "records" / "local.jsonl").read_text()
     ttft, gaps = [], []
     for record in map(json.loads, records.splitlines()):
-        true_ns = sends[record["request_id"]]["tokens_ns"]
-        from_receipt_ms = (true_ns[0] - sends[record["request_id"]]["received_ns"]) / 1e6
-        ttft.append(record["metrics"]["ttft_ms"] - from_receipt_ms)
+        sent = sends[record["request_id"]]
+        if sent["fault"] is not None:
+            continue
+        true_ns = sent["tokens_ns"]
+        ttft.append(record["metrics"]["ttft_ms"] - (true_ns[0] - sent["received_ns"]) / 1e6)
         gaps += list(np.abs(np.array(record["chunk_gaps_ms"]) - np.diff(true_ns) / 1e6))
-    print("Error against the server's send times, 50 tokens/s a stream (p99 at most 2 ms):")
-    print(f"  streams at once: {summary['generator']['peak_in_flight']} at most")
-    print(
-        f"  TTFT       p50 {np.percentile(ttft, 50):.3f} ms, p99 {np.percentile(ttft, 99):.3f} ms"
-    )
-    print(
-        f"  chunk gap  p50 {np.percentile(gaps, 50):.3f} ms, p99 {np.percentile(gaps, 99):.3f} ms"
-    )
+    peak = summary["generator"]["peak_in_flight"]
+    print(f"  {title}: {len(ttft)} requests, {peak} streams at once at most")
+    for name, values in (("TTFT", ttft), ("chunk gap", gaps)):
+        p50, p99 = np.percentile(values, [50, 99])
+        print(f"    {name:9s}  p50 {p50:.3f} ms, p99 {p99:.3f} ms")
 
 
 def dispatch(scratch: Path) -> None:

@@ -25,7 +25,9 @@ def processors() -> tuple[set[int], set[int]]:
 
 
 @contextmanager
-def gateway(*, ttft_ms: float, itl_ms: float, send_log: Path | None = None) -> Iterator[str]:
+def gateway(
+    *, ttft_ms: float, itl_ms: float, send_log: Path | None = None, faults: Path | None = None
+) -> Iterator[str]:
     """Run one, and stop it.
 
     Yields:
@@ -38,6 +40,8 @@ def gateway(*, ttft_ms: float, itl_ms: float, send_log: Path | None = None) -> I
         command += ["--ready-file", str(ready), "--max-seconds", "300"]
         if send_log is not None:
             command += ["--send-log", str(send_log)]
+        if faults is not None:
+            command += ["--faults", str(faults)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         os.sched_setaffinity(process.pid, processors()[1])
         try:
