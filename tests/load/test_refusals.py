@@ -54,7 +54,8 @@ CASES = {
     "no-file": case("missing.jsonl", "--trace", "missing.jsonl", *NAMED),
     "bad-row": case("trace.jsonl:3: arrival_time_s", "--trace", "trace.jsonl", *NAMED),
     "recorded-chat": case(
-        "--endpoint chat", "--trace", "chat.jsonl", *NAMED, "--endpoint", "completions"
+        "--endpoint chat",
+        *("--trace", "chat.jsonl", *NAMED, "--endpoint", "completions", "--no-stream"),
     ),
     "bad-format": case("--format", "--trace", "trace.jsonl", "--format", "tea-leaves", *NAMED),
     "warm-up-of-all": case("so nothing would be measured", *MADE, *NAMED, "--warmup", "10req"),
