@@ -25,6 +25,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_BROKEN = (EOFError, zlib.error, OSError)
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
@@ -34,18 +35,38 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
         InputError: The file cannot be opened, or is not lines of text.
     """
     path = Path(path)
+    number, start = 0, [b""]
     with _open(path) as file:
-        number = 0
         try:
-            for number, line in _lines(file, path):
-                yield number, line
-        except EOFError:
-            message = "the gzip stream ends here, before its end mark: a cut download?"
-            raise InputError(message, path, number + 1) from None
-        except (zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"corrupt gzip data ({error})", path, number + 1) from None
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", path) from None
+            for chunk in _text(file, path):
+                if b"\n" not in chunk:
+                    start.append(chunk)
+                else:
+                    *whole, rest = b"".join([*start, chunk]).split(b"\n")
+                    if b"\r" in chunk:
+                        whole = [line.removesuffix(b"\r") for line in whole]
+                    yield from enumerate(whole, number + 1)
+                    number, start = number + len(whole), [rest]
+                if sum(map(len, start)) > _MAX_LINE:
+                    raise InputError("the line is longer than 16 MiB", path, number + 1)
+            if last := b"".join(start):
+                yield number + 1, last.removesuffix(b"\r")
+        except _BROKEN as error:
+            raise _broken(error, path, number + 1) from None
+
+
+def read_chunks(path: str | Path) -> Iterator[bytes]:
+    """Yield a file's text in pieces of at most 1 MiB, unpacked and without a byte order mark.
+
+    Raises:
+        InputError: The file cannot be opened, or is no text.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        try:
+            yield from _text(file, path)
+        except _BROKEN as error:
+            raise _broken(error, path, None) from None
 
 
 def write_lines(path: str | Path, lines: Iterable[bytes]) -> None:
@@ -87,20 +108,21 @@ def _open(path: Path) -> BufferedReader | gzip.GzipFile:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
 
 
-def _lines(file: BufferedReader | gzip.GzipFile, path: Path) -> Iterator[tuple[int, bytes]]:
-    number, rest = 0, b""
+def _text(file: BufferedReader | gzip.GzipFile, path: Path) -> Iterator[bytes]:
     # read1 hands over what was decoded before a cut; read would lose it, and the line with it.
+    if chunk := file.read1(_CHUNK):
+        yield _first(chunk, path)
     while chunk := file.read1(_CHUNK):
-        if number == 0 and not rest:
-            chunk = _first(chunk, path)
-        *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > _MAX_LINE:
-            raise InputError("the line is longer than 16 MiB", path, number + len(whole) + 1)
-        for line in whole:
-            number += 1
-            yield number, line[:-1] if line.endswith(b"\r") else line
-    if rest:
-        yield number + 1, rest.removesuffix(b"\r")
+        yield chunk
+
+
+def _broken(error: Exception, path: Path, line: int | None) -> InputError:
+    if isinstance(error, EOFError):
+        message = "the gzip stream ends here, before its end mark: a cut download?"
+        return InputError(message, path, line)
+    if isinstance(error, (zlib.error, gzip.BadGzipFile)):
+        return InputError(f"corrupt gzip data ({error})", path, line)
+    return InputError(f"cannot be read: {getattr(error, 'strerror', error)}", path)
 
 
 def _first(chunk: bytes, path: Path) -> bytes:

@@ -72,10 +72,10 @@ def test_content_instead_of_lengths(tmp_path):
 
 def test_a_payload_is_spread_over_the_fields(tmp_path):
     """A recorded request body keeps every key: under its own name, or in the extra body."""
-    body = {"model": "m", "prompt": "raw", "max_tokens": 8, "top_p": 0.5}
-    (row,) = _rows(tmp_path, {"timestamp": 0, "payload": body})
+    body = {"model": "m", "prompt": "raw", "max_tokens": 8, "top_p": 0.5, "user": "u"}
+    (row,) = _rows(tmp_path, {"timestamp": 0, "payload": body, "extra": {"nvext": 1, "top_p": 0.9}})
     assert (row.model, row.prompt, row.max_tokens) == ("m", "raw", 8)
-    assert row.extra_body == {"top_p": 0.5}
+    assert (row.sampling, row.extra_body) == ({"top_p": 0.9}, {"user": "u", "nvext": 1})
 
 
 def test_delays_wait_for_the_sessions_last_turn(tmp_path):

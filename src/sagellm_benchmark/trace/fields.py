@@ -37,27 +37,35 @@ def decoded(decode: Callable[[bytes], Record], line: bytes) -> Record:
         raise BadRowError("json", str(error)) from None
 
 
-def time_ns(field: str, text: bytes, parse: Callable[[bytes], int]) -> int:
+def time_ns(field: str, cell: bytes, parse: Callable[[bytes], int]) -> int:
     """Apply a parser of trace.instant and name the field where it fails."""
     try:
-        return parse(text)
+        return parse(cell)
     except ValueError as error:
-        raise BadRowError(field, f"{shown(text)} is not a time: {error}") from None
+        raise BadRowError(field, f"{shown(cell)} is not a time: {error}") from None
 
 
-def count(field: str, text: bytes) -> int:
+def count(field: str, cell: bytes) -> int:
     """Read a count of tokens or images from the text of a cell; `12.0` is 12."""
-    if text.isdigit() and len(text) < 8:
-        return int(text)
-    whole = _WHOLE.fullmatch(text)
+    if cell.isdigit() and len(cell) < 8:
+        return int(cell)
+    whole = _WHOLE.fullmatch(cell)
     if whole is None:
-        raise BadRowError(field, f"{shown(text)} is no whole number of 0 or more")
+        raise BadRowError(field, f"{shown(cell)} is no whole number of 0 or more")
     return bounded(field, int(whole[1]))
 
 
-def shown(text: bytes) -> str:
+def string(field: str, cell: bytes) -> str:
+    """Read the text of a cell."""
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        raise BadRowError(field, f"{shown(cell)} is not UTF-8") from None
+
+
+def shown(cell: bytes) -> str:
     """Quote what a file had, cut to a readable length."""
-    return repr(text[:60].decode("utf-8", "replace"))
+    return repr(cell[:60].decode("utf-8", "replace"))
 
 
 def bounded(field: str, value: int) -> int:
@@ -91,10 +99,10 @@ def blocks(row: Row, field: str, block_size: int, *, partial_tail_hashed: bool |
         return
     have, tokens = len(row.prefix_block_ids), row.input_tokens
     floor, ceil = tokens // block_size, -(-tokens // block_size)
-    allowed = {True: (ceil,), False: (floor,), None: (floor, ceil)}[partial_tail_hashed]
-    if have not in allowed:
+    most = floor if partial_tail_hashed is False else ceil
+    if have != most and (partial_tail_hashed is not None or have != floor):
         raise BadRowError(
             field,
-            f"{have} blocks of {block_size} tokens where {tokens} input tokens make {allowed[-1]}: "
+            f"{have} blocks of {block_size} tokens where {tokens} input tokens make {most}: "
             "is it another block size?",
         )

@@ -26,8 +26,10 @@ def number_ns(text: bytes, power: int) -> int:
     Raises:
         ValueError: It is no finite, non-negative number, or over 10**12 seconds.
     """
-    if text.isdigit() and len(text) <= 30:
-        value = int(text) * 10**power
+    whole, _, fraction = text.partition(b".")
+    digits = whole + fraction
+    if digits.isdigit() and whole and len(fraction) <= power and len(digits) <= 30:
+        value = int(digits) * 10 ** (power - len(fraction))
     elif _NUMBER.fullmatch(text):
         value = round(Decimal(text.decode()).scaleb(power))
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
+from operator import gt, itemgetter
 from pathlib import Path
 from statistics import median
 
@@ -30,33 +31,38 @@ def in_order(timed: Iterator[Timed], window: int, tally: Tally, path: Path) -> I
     Raises:
         InputError: A row is earlier than one that came more than `window` rows before it.
     """
-    numbered = _numbered(timed, tally)
-    pending: list[tuple[int, int, int | None, Row]] = []
-    emitted = -1
-    while block := list(islice(numbered, window)):
-        pending += block
-        pending.sort()
-        ready, pending = pending[:-window], pending[-window:]
-        if ready and ready[0][0] < emitted:
-            raise InputError(
-                f"row {ready[0][3].source_row} is earlier than a row over {window} rows before it; "
-                "sort the file by time first",
-                path,
-            )
-        for key, _, time_ns, row in ready:
-            emitted = key
-            yield time_ns, row
-    yield from ((time_ns, row) for _, _, time_ns, row in pending)
+    times: list[int] = []
+    held: list[Timed] = []
+    read = emitted = -1
+    while block := list(islice(timed, window)):
+        fresh = _filled([time_ns for time_ns, _ in block], read)
+        tally.inversions += sum(map(gt, [read, *fresh], fresh))
+        read = fresh[-1]
+        times += fresh
+        held += block
+        if any(map(gt, times, islice(times, 1, None))):
+            # Stable: what a file has at one time stays in the file's order.
+            pairs = sorted(zip(times, held, strict=True), key=itemgetter(0))
+            times, held = [time for time, _ in pairs], [each for _, each in pairs]
+        done = len(held) - window
+        if done > 0:
+            if times[0] < emitted:
+                raise InputError(
+                    f"row {held[0][1].source_row} is earlier than a row over {window} rows before "
+                    "it; sort the file by time first",
+                    path,
+                )
+            yield from held[:done]
+            emitted = times[done - 1]
+            del times[:done], held[:done]
+    yield from held
 
 
-def _numbered(timed: Iterator[Timed], tally: Tally) -> Iterator[tuple[int, int, int | None, Row]]:
-    key = -1
-    for number, (time_ns, row) in enumerate(timed, 1):
-        if time_ns is not None:
-            if time_ns < key:
-                tally.inversions += 1
-            key = time_ns
-        yield key, number, time_ns, row
+def _filled(times: list[int | None], last: int) -> list[int]:
+    """Give a row without a time the one of the row before it, so that it stays behind that row."""
+    if None not in times:
+        return times
+    return [last := last if time is None else time for time in times]
 
 
 def grid_s(times_ns: list[int]) -> float | None:

@@ -58,7 +58,7 @@ class Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     transforms: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
-class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Row(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One request of a trace.
 
     At most one of `messages`, `prompt` and `prompt_token_ids` is set; none means that the prompt is

@@ -157,10 +157,11 @@ class _File:
         return msgspec.structs.replace(reading.header, **known)
 
     def rows(self, tally: Tally) -> Iterator[Row]:
-        timed = self._timed(self._reading(), tally)
+        reading = self._reading()
+        timed = self._timed(reading, tally)
         if not self._kind.window:
             return (row for _, row in timed)
-        return _from_first(timed)
+        return _from_first(timed, reading.link)
 
     def _reading(self) -> Reading:
         return self._kind.start(self._path, read_lines(self._path), self._options)
@@ -172,14 +173,18 @@ class _File:
         return in_order(parsed, self._kind.window, tally, self._path)
 
 
-def _from_first(timed: Iterator[Timed]) -> Iterator[Row]:
-    """Set arrivals to seconds from the first one, subtracted as integers."""
+def _from_first(
+    timed: Iterator[Timed], link: Callable[[int | None, Row], None] | None
+) -> Iterator[Row]:
+    """Set arrivals to seconds from the first one, subtracted as integers; link the rows."""
     origin_ns: int | None = None
     for time_ns, row in timed:
         if time_ns is not None:
             if origin_ns is None:
                 origin_ns = time_ns
             row.arrival_time_s = (time_ns - origin_ns) / _NS_PER_S
+        if link is not None:
+            link(time_ns, row)
         yield row
 
 

@@ -65,10 +65,10 @@ class Tally:
         Raises:
             UsageError: There were bad rows.
         """
-        for line, record in records:
-            self.rows_read += 1
+        for number, (line, record) in enumerate(records, self.rows_read + 1):
+            self.rows_read = number
             try:
-                result = parse(self.rows_read, record)
+                result = parse(number, record)
             except BadRowError as bad:
                 self._bad(line, bad)
             except DroppedError as dropped:

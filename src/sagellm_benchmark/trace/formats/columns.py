@@ -19,20 +19,19 @@ from sagellm_benchmark.trace.fields import (
     count,
     decoded,
     identifier,
-    shown,
     some_input,
+    string,
     time_ns,
 )
 from sagellm_benchmark.trace.formats.format import (
     Format,
-    Head,
     Lines,
     Options,
     Reading,
     listed,
     rows_only,
-    separator,
 )
+from sagellm_benchmark.trace.formats.head import Head, separator
 from sagellm_benchmark.trace.instant import instant_ns, number_ns
 from sagellm_benchmark.trace.order import Timed
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
@@ -184,7 +183,7 @@ def _text(name: str, raw: msgspec.Raw) -> bytes:
 def _row(number: int, cells: Cells) -> Row:
     row = Row(request_id=f"row-{number}", source_row=number)
     if "request_id" in cells:
-        row.request_id = identifier("request_id", _string("request_id", cells["request_id"]))
+        row.request_id = identifier("request_id", string("request_id", cells["request_id"]))
     if "input_tokens" in cells:
         row.input_tokens = some_input("input_tokens", count("input_tokens", cells["input_tokens"]))
     for name in _COUNTS:
@@ -192,19 +191,12 @@ def _row(number: int, cells: Cells) -> Row:
             setattr(row, name, count(name, cells[name]))
     for name in _TEXTS:
         if name in cells:
-            setattr(row, name, identifier(name, _string(name, cells[name])))
+            setattr(row, name, identifier(name, string(name, cells[name])))
     if "messages" in cells:
         row.messages = decoded(_decode_messages, cells["messages"])
     elif "prompt" in cells:
-        row.prompt = _string("prompt", cells["prompt"])
+        row.prompt = string("prompt", cells["prompt"])
     return row
-
-
-def _string(name: str, text: bytes) -> str:
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        raise BadRowError(name, f"{shown(text)} is not UTF-8") from None
 
 
 def _matches(head: Head) -> bool:

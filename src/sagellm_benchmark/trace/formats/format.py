@@ -13,25 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.trace.formats.head import Head
 from sagellm_benchmark.trace.order import Timed
-from sagellm_benchmark.trace.row import Header
+from sagellm_benchmark.trace.row import Header, Row
 
 Lines = Iterator[tuple[int, bytes]]
-
-
-@dataclass(frozen=True)
-class Head:
-    """The start of a file, as far as recognising it takes.
-
-    Attributes:
-        objects: Its first lines as JSON objects; empty if they are none.
-        columns: The names in its first line if that reads as a table's header, else empty.
-        text: Its first line, cut, for a person.
-    """
-
-    objects: tuple[dict[str, Any], ...]
-    columns: tuple[str, ...]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -58,12 +44,15 @@ class Reading:
         records: Line number and record of each row.
         parse: Row number and record to time and row.
         wall: The times are Unix nanoseconds.
+        link: Called with each time and row once they are in order of time, to say what the row has
+            to do with earlier ones.
     """
 
     header: Header
     records: Iterator[tuple[int, Any]]
     parse: Callable[[int, Any], Timed]
     wall: bool = False
+    link: Callable[[int | None, Row], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +65,7 @@ class Format:
         matches: Whether a file's head is of this format.
         start: Begin a pass; it raises InputError where the file as a whole is unfit.
         window: Rows by which a row may be out of order; 0 where the file is in order or wrong.
+        documents: A single JSON document is read too, not only lines.
     """
 
     name: str
@@ -83,11 +73,12 @@ class Format:
     matches: Callable[[Head], bool]
     start: Callable[[Path, Lines, Options], Reading]
     window: int
+    documents: bool = False
 
 
 def rows_only(lines: Lines) -> Lines:
     """Leave blank lines out."""
-    return ((number, line) for number, line in lines if line.strip())
+    return (pair for pair in lines if pair[1].strip())
 
 
 def takes_no_map(name: str, options: Options) -> None:
@@ -98,10 +89,5 @@ def takes_no_map(name: str, options: Options) -> None:
 
 def listed(names: Iterable[str]) -> str:
     """Name a file's columns or keys for a person: cut, and without what a terminal would obey."""
-    text = ", ".join(names)[:200]
+    text = ", ".join(names)[:160]
     return text if text.isprintable() else ascii(text)
-
-
-def separator(line: bytes) -> bytes:
-    """Find what separates the cells of a table's first line: a comma, a semicolon or a tab."""
-    return max((b",", b";", b"\t"), key=line.count)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -19,13 +20,13 @@ from sagellm_benchmark.jsonl import write_lines
 from sagellm_benchmark.trace.fields import blocks, bounded, decoded, identifier, some_input
 from sagellm_benchmark.trace.formats.format import (
     Format,
-    Head,
     Lines,
     Options,
     Reading,
     rows_only,
     takes_no_map,
 )
+from sagellm_benchmark.trace.formats.head import Head
 from sagellm_benchmark.trace.order import Timed
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row
 from sagellm_benchmark.trace.tally import BadRowError
@@ -40,6 +41,9 @@ _COUNTS = (
     "turn_index",
 )
 _MAX_TIME_S = 1e12
+
+_contents = attrgetter(*_CONTENTS)
+_counts = attrgetter(*_COUNTS)
 
 _decode_row = msgspec.json.Decoder(Row).decode
 _encode = msgspec.json.Encoder().encode
@@ -93,7 +97,7 @@ class _Parser:
             identifier("session_id", row.session_id)
         self._time(row)
         self._tokens(row)
-        if sum(getattr(row, name) is not None for name in _CONTENTS) > 1:
+        if _contents(row).count(None) < len(_CONTENTS) - 1:
             raise BadRowError("row", f"has more than one of {', '.join(_CONTENTS)}")
         return None, row
 
@@ -115,8 +119,7 @@ class _Parser:
             self._last_s = arrival_s
 
     def _tokens(self, row: Row) -> None:
-        for name in _COUNTS:
-            value = getattr(row, name)
+        for name, value in zip(_COUNTS, _counts(row), strict=True):
             if value is not None:
                 bounded(name, value)
         if row.input_tokens is not None:

@@ -1,0 +1,122 @@
+"""Alibaba's Qwen-Bailian usage traces.
+
+In: JSON lines of `chat_id`, `parent_chat_id` (-1 at a root), `timestamp` (seconds), `input_length`,
+`output_length`, `type`, `turn` (from 1) and `hash_ids` (16-token blocks of the whole prompt,
+history included). Out: rows whose block ids cover the prompt exactly. A request waits for its
+parent, and has the root's chat as its session; where the parent lies before the trace's first row
+it waits for nothing. The end of the replies was not recorded, so there is no think time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from sagellm_benchmark.trace.fields import (
+    blocks,
+    bounded,
+    decoded,
+    identifier,
+    some_input,
+    time_ns,
+)
+from sagellm_benchmark.trace.formats.format import (
+    Format,
+    Lines,
+    Options,
+    Reading,
+    rows_only,
+    takes_no_map,
+)
+from sagellm_benchmark.trace.formats.head import Head
+from sagellm_benchmark.trace.instant import number_ns
+from sagellm_benchmark.trace.order import Timed
+from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
+from sagellm_benchmark.trace.tally import BadRowError
+
+BLOCK_SIZE = 16
+_NEEDED = {"chat_id", "parent_chat_id", "timestamp", "input_length", "output_length"}
+_ROOT = -1
+
+
+class _Record(msgspec.Struct):
+    chat_id: int
+    parent_chat_id: int
+    timestamp: msgspec.Raw
+    input_length: int
+    output_length: int
+    turn: int = 1
+    type: str | None = None
+    hash_ids: list[int] | None = None
+
+
+_decode = msgspec.json.Decoder(_Record).decode
+
+
+def _matches(head: Head) -> bool:
+    return bool(head.objects) and all(each.keys() >= _NEEDED for each in head.objects)
+
+
+def _start(path: Path, lines: Lines, options: Options) -> Reading:
+    takes_no_map("bailian", options)
+    header = Header(
+        schema=SCHEMA,
+        source=Source(name=options.name, format="bailian"),
+        time_resolution_s=1e-3,
+        block_size=BLOCK_SIZE,
+        hash_scope="file",
+        partial_tail_hashed=True,
+    )
+    return Reading(header, rows_only(lines), _row, link=_Chats().link)
+
+
+def _row(number: int, line: bytes) -> Timed:
+    record = decoded(_decode, line)
+    if record.turn < 1:
+        raise BadRowError("turn", f"{record.turn} is not 1 or more")
+    row = Row(
+        request_id=str(record.chat_id),
+        turn_index=bounded("turn", record.turn - 1),
+        input_tokens=some_input("input_length", record.input_length),
+        output_tokens=bounded("output_length", record.output_length),
+        prefix_block_ids=record.hash_ids,
+        source_row=number,
+    )
+    if record.type is not None:
+        row.request_class = identifier("type", record.type)
+    if record.parent_chat_id != _ROOT:
+        row.depends_on = [str(record.parent_chat_id)]
+        row.relation = "continue"
+    blocks(row, "hash_ids", BLOCK_SIZE, partial_tail_hashed=True)
+    return time_ns("timestamp", bytes(record.timestamp), _seconds), row
+
+
+def _seconds(text: bytes) -> int:
+    return number_ns(text, 9)
+
+
+class _Chats:
+    """Finds the session of each chat; remembers the root of every one that came before."""
+
+    def __init__(self) -> None:
+        self._roots: dict[str, str] = {}
+
+    def link(self, _: int | None, row: Row) -> None:
+        root = row.request_id
+        for parent in row.depends_on:
+            root = self._roots.get(parent, parent)
+            if parent not in self._roots:
+                row.source_fields = {"parent_chat_id": int(parent)}
+                row.depends_on = []
+                row.relation = None
+        self._roots[row.request_id] = row.session_id = root
+
+
+FORMAT = Format(
+    name="bailian",
+    about="Qwen-Bailian usage traces (JSON lines)",
+    matches=_matches,
+    start=_start,
+    window=2048,
+)
