@@ -18,6 +18,7 @@ from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
+from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.target import Target, remarks, resolve, route
 from sagellm_benchmark.metrics.slo import parse_slos
@@ -147,7 +148,11 @@ class Inputs:
         return plan
 
     def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target, server: Server) -> None:
-        """Print what will happen, before it does."""
+        """Print what will happen, before it does.
+
+        Raises:
+            UsageError: It cannot be printed.
+        """
         said = [*remarks(whom, chosen), *route(whom)]
         block = plan_block(
             plan,
@@ -157,7 +162,7 @@ class Inputs:
             server=server.describe(),
             remarks=said,
         )
-        print(block, flush=True)
+        say(block)
 
     def ask_target(self, whom: Target, chosen: Settings) -> Server:
         """The preflight; `--no-preflight` skips it, and `--plan` speaks to nobody."""

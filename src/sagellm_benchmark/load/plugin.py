@@ -6,6 +6,7 @@ The listeners hand every event to the `Coordinator` of the environment; nothing 
 from __future__ import annotations
 
 import sys
+import traceback
 from argparse import SUPPRESS
 from typing import Any, NoReturn
 
@@ -74,6 +75,9 @@ def begin(environment: Environment, **_: Any) -> None:
         refuse(error)
     except KeyboardInterrupt:
         refuse(UsageError("interrupted before any load was sent"))
+    except Exception:  # an error of ours: Locust would log it and go on, without a run
+        traceback.print_exc()
+        raise SystemExit(2) from None
     _coordinators[environment] = coordinator
 
 
