@@ -62,7 +62,7 @@ def test_engine_killed_midway(gateway: str, tmp_path: Path, stream: tuple[str, .
         assert killed.stdout.readline()
         target = ("--host", gateway, "--model", model)
         run = begin(tmp_path, *MADE, "--requests", 60, "--rate", 15, *target, *stream)
-        wait_for(lambda: len(forwarded(log)) >= 15, 30)
+        wait_for(lambda: len(forwarded(log)) >= 17, 30)  # two of them the preflight's
     finally:
         killed.kill()
         killed.communicate()
@@ -119,19 +119,27 @@ def locked_gateway(gateway_bin: str, tmp_path_factory: pytest.TempPathFactory):
         yield url
 
 
-def test_missing_key(locked_gateway: str, tmp_path: Path) -> None:
-    """Its GET routes ask for no key, so the load is sent, and every refusal is counted."""
-    log = tmp_path / "engine.jsonl"
-    with engine(locked_gateway, "model-locked", log):
-        target = ("--host", locked_gateway, "--model", "model-locked")
-        run = bench(tmp_path, *MADE, "--requests", 20, "--rate", 20, *target)
+@pytest.mark.parametrize("given", [None, KEY[::-1]], ids=["missing", "wrong"])
+def test_key_that_is_not_taken(locked_gateway: str, tmp_path: Path, given: str | None) -> None:
+    """Its GET routes ask for no key: one small request finds out, and nobody else is sent."""
+    log, model = tmp_path / "engine.jsonl", f"model-{given is None}"
+    key = ("--api-key-env", "TEST_KEY") if given else ()
+    target = ("--host", locked_gateway, "--model", model, *key)
+    load = (*MADE, "--requests", 20, "--rate", 20)
+    with engine(locked_gateway, model, log):
+        refused = bench(tmp_path / "asked", *load, *target, TEST_KEY=given or "")
+        run = bench(tmp_path / "sent", *load, *target, "--no-preflight", TEST_KEY=given or "")
+    assert refused.code == 2, refused.told()
+    assert "refuses us with HTTP 401" in refused.errors
+    assert forwarded(log) == []
     check_books(run)
     assert run.summary["counts"]["http_error"] == 20
-    assert forwarded(log) == []
     assert run.code in (1, 3), run.told()
     for record in run.records:
         assert (record["http_status"], record["error"]["code"]) == (401, "invalid_argument")
-        assert "Missing API key" in record["error"]["message"]
+        assert "API key" in record["error"]["message"]
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert given is None or not [p for p in written if given.encode() in p.read_bytes()]
 
 
 def test_key_is_used_and_written_nowhere(locked_gateway: str, tmp_path: Path) -> None:
@@ -145,16 +153,3 @@ def test_key_is_used_and_written_nowhere(locked_gateway: str, tmp_path: Path) ->
     written = [path for path in folder.rglob("*") if path.is_file()]
     assert {"run.json", "summary.json", "locust.json", "page.html"} <= {p.name for p in written}
     assert [path for path in written if KEY.encode() in path.read_bytes()] == []
-
-
-def test_wrong_key(locked_gateway: str, tmp_path: Path) -> None:
-    """A refused key is counted like a missing one, and is not written down either."""
-    wrong = KEY[::-1]
-    with engine(locked_gateway, "model-wrong", tmp_path / "engine.jsonl"):
-        target = ("--host", locked_gateway, "--model", "model-wrong", "--api-key-env", "TEST_KEY")
-        load = (*MADE, "--requests", 5, "--rate", 20)
-        run = bench(tmp_path / "wrong", *load, *target, TEST_KEY=wrong)
-    check_books(run)
-    assert run.summary["counts"]["http_error"] == 5
-    written = [path for path in run.folder.rglob("*") if path.is_file()]
-    assert [path for path in written if wrong.encode() in path.read_bytes()] == []

@@ -25,7 +25,7 @@ PORT = "8889"
 
 
 def test_every_command_of_the_page(gateway_bin: str, tmp_path: Path) -> None:
-    """From top to bottom, as they stand but for the port: servers serve, and each run is all ok."""
+    """From top to bottom, as they stand but for the port: servers serve, each run is all ok."""
     port = free_port()
     programs = [str(Path(program).parent) for program in (gateway_bin, sys.executable)]
     surroundings = {
@@ -42,6 +42,11 @@ def test_every_command_of_the_page(gateway_bin: str, tmp_path: Path) -> None:
             elif line.startswith(("sagellm-gateway", "sagellm-benchmark sim")):
                 servers.enter_context(serving(command, folder, surroundings))
                 wait_for(lambda: listens(port), 60)
+            elif line.startswith("sagellm-benchmark check"):
+                checked = subprocess.run(
+                    ["bash", "-c", command], env=os.environ | surroundings, capture_output=True
+                )
+                assert checked.returncode == 0, checked.stderr
             else:
                 shell = ("bash", "-c", f'{command} "$@"', "bash")
                 run = bench(folder, command=shell, **surroundings)
@@ -72,10 +77,10 @@ def serving(command: str, log: Path, surroundings: dict[str, str]):
 
 def test_what_the_page_says_is_measured() -> None:
     """The limits that it names are those that the plan and the report go by."""
-    from sagellm_benchmark.metrics import gateway
+    from sagellm_benchmark.metrics import capacity
 
     limits = (
-        f"over {gateway.STREAMS} streams, {gateway.REQUESTS_PER_S:.0f} requests/s or "
-        f"{gateway.TOKENS_PER_S:,.0f} tokens/s"
+        f"over {capacity.STREAMS} streams, {capacity.REQUESTS_PER_S:.0f} requests/s or "
+        f"{capacity.TOKENS_PER_S:,.0f} tokens/s"
     )
     assert limits in " ".join(PAGE.split())

@@ -64,7 +64,7 @@ def test_limit_of_the_gateway(gateway: str, tmp_path: Path) -> None:
     assert "it serves 100 at once" in note
     assert "requests/s were sent while TTFT p50 grew" in note
     assert note in " ".join(run.output.split())
-    assert "If the target is one sageLLM gateway process" in run.output
+    assert "One process of this sageLLM gateway carries some 100 streams" in run.output
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,14 @@ def test_hidden_truncation(gateway: str, tmp_path: Path) -> None:
 
 
 def test_streamed_completions(gateway: str, tmp_path: Path) -> None:
-    """The gateway streams no text completions; each refusal is counted as one."""
+    """The gateway streams no text completions: told before, and each refusal counted as one."""
     load = (*SMALL, "--rate", 20, "--endpoint", "completions")
     with engine(gateway, "model-text", tmp_path / "log"):
-        run = bench(tmp_path / "text", *load, "--host", gateway, "--model", "model-text")
+        target = ("--host", gateway, "--model", "model-text")
+        refused = bench(tmp_path / "refused", *load, *target)
+        assert refused.code == 2, refused.told()
+        assert "streams no text completions: write --no-stream" in refused.errors
+        run = bench(tmp_path / "text", *load, *target, "--no-preflight")
     check_books(run)
     assert run.summary["counts"]["http_error"] == 40
     assert {record["http_status"] for record in run.records} == {400}

@@ -211,7 +211,7 @@ def greeted(probe: Probe, server: Server, settings: Settings) -> tuple[Server, H
         RefusalError: It is refused, fails, or nobody answers it.
     """
     heard = probe.ask(prompt(settings, SHORT_WORDS))
-    if _may_pass(heard):
+    if server.dialect != SAGELLM and _may_pass(heard):  # that one has tried four times itself
         heard = probe.ask(prompt(settings, SHORT_WORDS))
     server = replace(
         server,
