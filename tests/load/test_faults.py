@@ -165,13 +165,13 @@ def record(self, seq, job, outcome):
 Run.record = record
 """,
     "a launch": """
-from sagellm_benchmark.load.coordinator import Coordinator
-kept = Coordinator._launch
+from sagellm_benchmark.load.driver import Driver
+kept = Driver._launch
 def launch(self, planned, job, due_ns):
     if planned.seq == 3:
         raise RuntimeError("broken on purpose")
     kept(self, planned, job, due_ns)
-Coordinator._launch = launch
+Driver._launch = launch
 """,
     "the start": """
 from sagellm_benchmark.load import coordinator

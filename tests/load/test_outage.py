@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from record.outcomes import outcome, record
+from record.outcomes import at, outcome, record
 from sagellm_benchmark.load.outage import Outage
 from sagellm_benchmark.wire.states import CODES, Phase, Status
 
@@ -34,21 +34,23 @@ def test_no_answer_to_the_connect_counts_too(status, phase):
 
 
 def test_another_ending_starts_the_count_again():
-    """A server that answers, if only with errors, is there."""
+    """A connection that stood, and brought nothing, is no answer and no outage."""
     outage = Outage(2)
-    busy = record(0, outcome(tokens=[], status=Status.HTTP_ERROR, phase=Phase.HEADERS))
-    slow = record(0, outcome(tokens=[], status=Status.TIMEOUT, phase=Phase.BODY))
-    for other in (busy, slow):
+    reset = record(0, outcome(tokens=[], status=Status.INCOMPLETE, phase=Phase.HEADERS))
+    slow = record(0, outcome(tokens=[], status=Status.TIMEOUT, phase=Phase.HEADERS))
+    for other in (reset, slow):
         assert outage.add(refused()) is None
         assert outage.add(other) is None
     assert outage.add(refused()) is None
     assert outage.add(refused()) is not None
 
 
-def test_after_a_success_an_outage_is_a_result():
-    """A target that goes away in mid-run is measured, however long it stays away."""
+@pytest.mark.parametrize("status", [Status.OK, Status.HTTP_ERROR, Status.INCOMPLETE])
+def test_after_an_answer_an_outage_is_a_result(status):
+    """A target that goes away in mid-run is measured, whatever it said and however long."""
     outage = Outage(2)
-    assert outage.add(record(0, outcome())) is None
+    answered = outcome(status=status, first_byte_ns=at(1050.0))
+    assert outage.add(record(0, answered)) is None
     assert [outage.add(refused()) for _ in range(9)] == [None] * 9
 
 

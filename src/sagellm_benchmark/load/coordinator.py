@@ -8,7 +8,6 @@ on the wire has its record.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,21 +18,20 @@ from locust import User
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, LocalRunner
 
-from sagellm_benchmark.clock import now
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import identity as identities
 from sagellm_benchmark.load.dispatch import Role, dispatcher, role_of
+from sagellm_benchmark.load.driver import Driver
 from sagellm_benchmark.load.finish import EXIT_UNUSABLE, finish
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.inputs import Inputs
 from sagellm_benchmark.load.limits import raise_file_limit
 from sagellm_benchmark.load.live import Live
-from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
 from sagellm_benchmark.load.manifest import Manifest
 from sagellm_benchmark.load.outage import Outage
+from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.page import guard
-from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.signals import Signals
@@ -41,7 +39,6 @@ from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.redact import printable, snippet
 from sagellm_benchmark.schedule.plan import Plan
-from sagellm_benchmark.schedule.planned import Planned
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +73,7 @@ class Coordinator:
         self.role = self.inputs.role
         self.run: Run | None = None
         self._prepared: Prepared | None = None
-        self._loop: OpenLoop | ClosedLoop | None = None
+        self._driver: Driver | None = None
         self._live: Live | None = None
         self._columns: Columns | None = None
         self._manifest: Manifest | None = None
@@ -87,7 +84,7 @@ class Coordinator:
         self._finished.set()
         self._starts = 0
         self._broken: str | None = None
-        self._driver: gevent.Greenlet | None = None
+        self._driving: gevent.Greenlet | None = None
         self._finishing: gevent.Greenlet | None = None
         self._signals = Signals(self)
 
@@ -161,7 +158,8 @@ class Coordinator:
         self.run, self._columns = run, columns
         self._finished.clear()
         self._live = Live(run)
-        self._driver = self._spawn(self._drive, run)
+        self._driver = Driver(self.environment, run, self.role)
+        self._driving = self._spawn(self._drive, run, self._driver)
 
     def _spawn(self, work: Callable[..., None], *args: Any) -> gevent.Greenlet:
         """Run a part of our own; should it break, the run ends and its result is unusable."""
@@ -188,51 +186,15 @@ class Coordinator:
         runner.log_exception("local", words, "")
         gevent.spawn(runner.stop)
 
-    def _drive(self, run: Run) -> None:
-        """Send the whole plan, then end the test."""
+    def _drive(self, run: Run, driver: Driver) -> None:
+        """Send the whole plan, then end the test; a user's own tasks end when Locust says."""
+        driver.drive()
         if run.plan is None:
-            run.begin(now())
             return
-        planned = run.plan.planned()
-        if self.role is Role.CLOSED:
-            self._drive_closed(run, ClosedLoop(planned, self._job))
-        else:
-            self._drive_open(run, OpenLoop(planned, self._job, self._launch))
         self.environment.runner.user_greenlets.join()
         run.health.stop()  # how Locust stops a test, slowly, is no part of the load
         if not self._ending:
             self.end()
-
-    def _drive_open(self, run: Run, loop: OpenLoop) -> None:
-        self._loop = loop
-        origin_ns = loop.prepare()
-        run.begin(origin_ns)
-        loop.run(origin_ns)
-
-    def _drive_closed(self, run: Run, loop: ClosedLoop) -> None:
-        self._loop = loop
-        run.begin(now())
-        for _ in range(run.settings.concurrency):
-            self._start_user(lambda: self._take_turns(run, loop))
-
-    def _job(self, planned: Planned) -> Job:
-        return self.run.requests.of_row(planned.seq, planned.row)
-
-    def _launch(self, planned: Planned, job: Job, due_ns: int) -> None:
-        run = self.run
-        if run.full():
-            run.drop(planned.seq, job, due_ns)
-        else:
-            self._start_user(lambda: run.perform(planned.seq, job, due_ns))
-
-    def _take_turns(self, run: Run, loop: ClosedLoop) -> None:
-        while (turn := loop.take()) is not None:
-            planned, job = turn
-            run.perform(planned.seq, job)
-
-    def _start_user(self, play: Any) -> None:
-        user_class = self.environment.user_classes[0]
-        user_class(self.environment, play).start(self.environment.runner.user_greenlets)
 
     def _busy(self) -> str | None:
         """Why the page cannot start a run now."""
@@ -265,8 +227,7 @@ class Coordinator:
         self._live.clear()
         log.error("%s: no more requests are sent", reason)
         self.run.stopping = True
-        if self._loop is not None:
-            self._loop.stop()
+        self._driver.stop()
         gevent.spawn(self.end)
 
     # End
@@ -298,15 +259,14 @@ class Coordinator:
             return
         self._ending = True
         self.run.engine.drain()
-        if self._loop is not None:
-            self._loop.stop()
+        self._driver.stop()
         if self.role is not Role.TASKS:
             users = self.environment.runner.user_greenlets
             users.join(timeout=self.run.settings.stop_timeout_s)
             self.run.stopping = True
             users.kill(block=True)
-            if gevent.getcurrent() is not self._driver:
-                self._driver.kill()  # it may still be making the first requests
+            if gevent.getcurrent() is not self._driving:
+                self._driving.kill()  # it may still be making the first requests
 
     def _on_test_stop(self, **_: Any) -> None:
         """Locust has stopped its users: the books are closed and the summary is written."""
@@ -322,9 +282,12 @@ class Coordinator:
             run, self._columns, self._manifest, interrupted=interrupted, aborted=self._aborted
         )
         self.environment.process_exit_code = result.exit_code
-        print(result.text, file=sys.stdout, flush=True)
+        try:
+            say(result.text)
+        except UsageError as error:
+            log.error("%s; the result is in %s", error, run.identity.directory)
         run.engine.close()
-        self.run, self._loop = None, None
+        self.run = None
         self._finished.set()
 
     def _on_quitting(self, **_: Any) -> None:

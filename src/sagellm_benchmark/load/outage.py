@@ -31,8 +31,8 @@ class Outage:
         """
         if self._over or record.sent_s is None:
             return None
-        if record.status == "ok":
-            self._over = True
+        if record.first_byte_s is not None:
+            self._over = True  # somebody is there, whatever the answer was worth
             return None
         if record.status not in ("connect_error", "timeout") or record.phase not in _OPENING:
             self._in_a_row = 0
