@@ -20,10 +20,15 @@ from tests.leaks.canaries import (
     leaks,
 )
 from tests.leaks.echoes import WAYS, down, echo, refuse, whole
-from tests.load.processes import FILES, Load, Terminal, wait_for
+from tests.load.processes import FILES, Load, Terminal, free_port, wait_for
 from tests.load.scripted import always, server
+from tests.load.test_page import Page
 
 EVERYTHING = (*FILES, "--csv-full-history", "-L", "DEBUG")
+
+
+class Paged(Load):
+    """`locust` with its page."""
 
 
 class Run(Load):
@@ -102,6 +107,7 @@ def test_the_route_is_said_once_and_recorded(told):
     assert told.out.count(line) == 1
     target = told.run.manifest["target"]
     assert (target["proxies_ignored"], target["addresses"]) == (["HTTP_PROXY"], ["127.0.0.1"])
+    assert told.run.manifest["connected_to"] == ["127.0.0.1"]
 
 
 def test_the_command_line_holds_no_key(echoing, tmp_path):
@@ -144,6 +150,35 @@ def test_kept_content_is_the_reply_and_holds_no_key(echoing, tmp_path, which):
     assert leaks(tmp_path) == []
     assert {name for name, text in files(tmp_path) if PROMPT in text} == set()
     assert content(tmp_path) == {"runs/canaries/records/local.jsonl"}
+
+
+PATHS = (
+    *("/", "/tasks", "/logs", "/exceptions", "/exceptions/csv", "/worker-count"),
+    *("/stats/requests", "/stats/report", "/stats/report?download=1", "/stats/requests/csv"),
+    *("/stats/requests_full_history/csv", "/stats/failures/csv"),
+)
+
+
+@pytest.mark.integration
+def test_the_page_shows_no_key(echoing, tmp_path):
+    """No answer of the page holds a key or content: not its form, tables, log, report or files."""
+    port = free_port()
+    options = ("--no-preflight", "--web-port", port, "--autostart", *EVERYTHING)
+    with closing(started(tmp_path, echoing.url, *options, program=Paged)) as process:
+        page = Page(port, echoing.url)
+        wait_for(page.serves, process)
+        wait_for(lambda: page.stats["state"] == "stopped", process)
+        assert page.start(rate="1", speed="2")["success"]  # exclude each other: in the log, too
+        wait_for(lambda: page.get("/exceptions")["exceptions"], process)
+        for path in PATHS:
+            status, headers, body = page.ask(path)
+            assert status == 200, path
+            text = str(headers) + body.decode()
+            assert (found(text), PROMPT in text, REPLY in text) == ([], False, False), path
+        process.interrupt()
+        process.ended()
+    assert leaks(tmp_path) == []
+    assert content(tmp_path) == set()
 
 
 STARTS = {

@@ -157,7 +157,7 @@ def test_the_form_changes_the_load(session, slow):
     assert settings["run_time"] == {"value": 1, "source": "page"}
     assert settings["speed"] == {"value": None, "source": "default"}
     assert settings["input_tokens"] == {"value": 8, "source": "cli"}
-    assert run.states["dropped"] > 10
+    assert run.states["dropped"] > 0
     page.start(rate="40", max_in_flight="")
     run = newest(process, before + 2, records=1)
     page.stop()

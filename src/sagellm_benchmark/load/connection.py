@@ -31,6 +31,7 @@ class Connection:
             non-blocking socket raises.
         reads: What was read and not parsed yet; b"" is the end of the stream.
         stamps: The stamp of each read.
+        peer: The address that answered.
         error: Why reading ended, where it was no clean end.
         eager: Parse after every read: the response is not chunked, so its end shows in no tail.
         queued: The parser has it on its list.
@@ -48,6 +49,7 @@ class Connection:
         "exchange",
         "fd",
         "idle_ns",
+        "peer",
         "queued",
         "read_lags_ms",
         "reads",
@@ -56,8 +58,9 @@ class Connection:
         "stamps",
     )
 
-    def __init__(self, socket: Any, tls: TlsSession | None = None) -> None:
+    def __init__(self, socket: Any, tls: TlsSession | None = None, peer: str = "") -> None:
         self._socket = socket
+        self.peer = peer
         self._tls = tls
         self.fd: int = socket.fileno()
         self.receive_into = socket.recv_into if tls is None else tls.receive_into

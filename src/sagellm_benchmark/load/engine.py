@@ -82,6 +82,7 @@ class Engine:
         self._retries = retries
         self._draining = Event()
         self._pool = Pool()
+        self.peers: set[str] = set()
         self._opened = 0
         self._sampling = 0
         self._parser = Parser(self._idle_spoke, self._tick)
@@ -187,6 +188,7 @@ class Engine:
         timeline.connected_ns = now()
         self._sample(connection, self._opened % SAMPLE_EVERY == 0)
         self._opened += 1
+        self.peers.add(connection.peer)
         self._receiver.add(connection)
         return connection
 

@@ -68,6 +68,7 @@ def finish(
             ended_at=utc(run.anchor.unix(now())),
             verdict=verdict["state"],
             exit_code=verdict["exit_code"],
+            connected_to=sorted(run.engine.peers),
         )
     except OSError as error:
         verdict.update(state="invalid", valid=False, exit_code=EXIT_UNUSABLE)

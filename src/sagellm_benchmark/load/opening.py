@@ -64,14 +64,14 @@ def open_connection(target: Target, allowed_s: float) -> Connection:
     done = False
     timeout.start()
     try:
-        socket = _connect(target)
+        socket, peer = _connect(target)
         tls = None
         if target.tls is not None:
             phase = Phase.TLS
             tls = TlsSession(socket, target.tls, target.hostname)
             tls.handshake()
         done = True
-        return Connection(socket, tls)
+        return Connection(socket, tls, peer)
     except gevent.Timeout as expired:
         if expired is not timeout:
             raise
@@ -86,7 +86,7 @@ def open_connection(target: Target, allowed_s: float) -> Connection:
             socket.close()
 
 
-def _connect(target: Target) -> Any:
+def _connect(target: Target) -> tuple[Any, str]:
     failure: OSError | None = None
     for family, address in target.addresses:
         with ExitStack() as undo:
@@ -98,7 +98,7 @@ def _connect(target: Target) -> Any:
                 failure = error
             else:
                 undo.pop_all()
-                return socket
+                return socket, str(address[0])
     raise failure or OSError(errno.EDESTADDRREQ, "no address")
 
 
