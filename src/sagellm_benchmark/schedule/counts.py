@@ -111,7 +111,7 @@ def _canonical(planned: Planned) -> bytes:
         *(row.messages, row.prompt, row.prompt_token_ids, row.tools, row.response_format),
         *(row.sampling, row.extra_body, row.headers, row.stream, row.lora_adapter),
     ]
-    recorded = any(part is not None for part in sent)
+    recorded = sent.count(None) < len(sent)
     return (
         _encode(
             (

@@ -122,8 +122,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     @property
     def has_content(self) -> bool:
         """Whether its prompt was recorded, and need not be made."""
-        recorded = (self.messages, self.prompt, self.prompt_token_ids)
-        return any(part is not None for part in recorded)
+        return (self.messages, self.prompt, self.prompt_token_ids) != (None, None, None)
 
     @property
     def reply_tokens(self) -> int | None:
