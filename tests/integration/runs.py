@@ -168,6 +168,6 @@ def check_all_ok(run: Finished) -> None:
     counts = run.summary["counts"]
     assert counts["ok"] == counts["planned"] > 0, run.told()
     verdict = run.summary["verdict"]
-    busy = ("dispatch lag", "read lag", "share of requests in flight during an event-loop stall")
+    busy = ("dispatch lag", "read lag", "loop lag", "share of requests in flight during an event-loop")
     assert all(reason.startswith((*busy, "generator CPU")) for reason in verdict["reasons"])
     assert run.code == (0 if verdict["valid"] else 3), run.told()
