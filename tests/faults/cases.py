@@ -432,7 +432,6 @@ GROUPS = (
         options=("--first-token-timeout", "1", "--idle-timeout", "1", "--timeout", "3"),
         tokens=20,
         chunks=20,
-        note="deadlines of 1 s for the first token, 1 s from token to token and 3 s in all",
     ),
     Group(
         name="whole", faults=WHOLE, exit=1, options=("--no-stream",), chunks=0, note="not streamed"

@@ -113,11 +113,11 @@ def mute(folder: Path) -> Place:
 UNREACHABLE = (
     Unreachable(
         *("backlog", "the port takes no further connection and refuses none", deaf),
-        *("timeout", "connect", "no connection to", "timed out", "first_token"),
+        *("timeout", "connect", "no connection to", "no answer in", "first_token"),
     ),
     Unreachable(
         *("handshake", "the TLS handshake is never answered", mute),
-        *("timeout", "tls", "no connection to", "timed out", "first_token"),
+        *("timeout", "tls", "no connection to", "no answer in", "first_token"),
     ),
     Unreachable(
         *("refused", "nobody listens at that port", nobody),

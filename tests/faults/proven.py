@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tests.faults.cases import CONNECTION, EVENTS
+
 PROCESS = "The process itself"
 INPUTS = "Inputs"
 OUTPUTS = "Outputs and secrets"
@@ -28,6 +30,51 @@ class Row(NamedTuple):
 
 
 ROWS = (
+    Row(
+        CONNECTION,
+        "20 requests in a row find no connection, and none before them was answered",
+        "the run ends and says so: nobody is there to be measured",
+        "3",
+        ("load/test_spoiled_runs.py::test_a_target_that_is_not_there_ends_the_run",),
+    ),
+    Row(
+        CONNECTION,
+        "the target refuses connections for a while",
+        "`connect_error` for those that were refused; the run goes on",
+        "1",
+        ("faults/test_connecting.py::test_a_target_that_goes_away_for_a_while",),
+    ),
+    Row(
+        CONNECTION,
+        "the target is killed midway",
+        "`incomplete` for what it held, `connect_error` for what follows",
+        "1",
+        ("load/test_faults.py::test_the_target_dies_midway",),
+    ),
+    Row(
+        CONNECTION,
+        "an idle connection is closed just as it is to be used",
+        "another is opened; a request is never sent twice",
+        "",
+        (
+            "load/test_engine.py::test_an_idle_close_is_noticed",
+            "load/test_engine.py::test_a_post_is_never_sent_twice",
+        ),
+    ),
+    Row(
+        EVENTS,
+        "a last token beside the finish_reason, or an answer that quotes `[Stream error: …]`",
+        "no error: tokens of an answer",
+        "0",
+        ("faults/test_gateway_bytes.py::test_a_normal_answer_is_none",),
+    ),
+    Row(
+        EVENTS,
+        "`[Stream error: …]` with line breaks and brackets, or in one read with the rest",
+        "`stream_error`, as above",
+        "1",
+        ("faults/test_gateway_bytes.py::test_a_hidden_error_is_found",),
+    ),
     Row(
         PROCESS,
         "SIGINT, SIGTERM, Ctrl-C",
@@ -75,7 +122,7 @@ ROWS = (
         PROCESS,
         "`kill -9`",
         "the records on disk are whole and can be read; there is no summary",
-        "-9",
+        "137",
         ("faults/test_processes.py::test_what_a_killed_run_wrote_can_be_read",),
     ),
     Row(
@@ -101,6 +148,27 @@ ROWS = (
         "frozen before the load: no collection looks at them",
         "0",
         ("faults/test_processes.py::test_two_million_objects_cost_no_pause",),
+    ),
+    Row(
+        PROCESS,
+        "standard output is full or closed when the plan is to be printed",
+        "one line; nothing was sent",
+        "2",
+        ("faults/test_processes.py::test_an_output_that_takes_nothing",),
+    ),
+    Row(
+        PROCESS,
+        "standard output is closed during the load",
+        "said on standard error; files and exit code are those of the run",
+        "",
+        ("faults/test_processes.py::test_an_output_that_is_closed_during_the_load",),
+    ),
+    Row(
+        PROCESS,
+        "an exception in our own code before the load",
+        "it says where, and sends nothing",
+        "2",
+        ("faults/test_processes.py::test_our_own_failure_before_the_load_sends_none",),
     ),
     Row(
         PROCESS,
@@ -156,27 +224,63 @@ ROWS = (
     ),
     Row(
         INPUTS,
+        "tags, aliases, keys that stand twice, `1:30` or `NO` for a number in a fault script",
+        "refused in one line with file and line",
+        "2",
+        ("faults/test_inputs.py::test_a_fault_script_takes_no_tricks",),
+    ),
+    Row(
+        INPUTS,
         "a trace of any length",
-        "streamed: planning 2,000,000 rows takes hardly more memory than 200,000",
+        "streamed; held are 8 bytes a row, to find ids that are there twice",
         "0",
         ("faults/test_large_traces.py::test_memory_does_not_grow_with_the_trace",),
     ),
     Row(
         OUTPUTS,
-        "terminal escapes from a server or a model",
-        "stripped from every message",
+        "names and messages that a spreadsheet would run: `=`, `+`, `-`, `@`, tab, CR",
+        "written behind an apostrophe, in every CSV file and download",
         "",
-        ("test_redact.py::test_terminal_escapes_and_controls_are_stripped",),
+        (
+            "load/test_files.py::test_no_text_begins_like_a_formula",
+            "leaks/test_hostile.py::test_hostile_names_of_tasks_break_no_file_and_no_download",
+        ),
+    ),
+    Row(
+        OUTPUTS,
+        "terminal escapes from a server, a model or a trace",
+        "stripped from everything that is shown",
+        "",
+        (
+            "leaks/test_hostile.py::test_a_hostile_trace_and_a_rude_server_move_no_terminal",
+            "test_redact.py::test_terminal_escapes_and_controls_are_stripped",
+        ),
     ),
     Row(
         OUTPUTS,
         "API keys, and servers that repeat them",
-        "read from the environment only; they stand in no log, record, report or message",
+        "from the environment only; in no log, record, report, table or message, nor in the "
+        "command line",
         "",
         (
-            "load/test_manifest.py::test_no_secret_is_in_any_file",
-            "load/test_manifest.py::test_a_server_that_repeats_secrets",
+            "leaks/test_canaries.py::test_what_a_server_echoes_comes_out_nowhere",
+            "leaks/test_canaries.py::test_the_command_line_holds_no_key",
+            "leaks/test_canaries.py::test_an_error_of_ours_tells_no_key",
         ),
+    ),
+    Row(
+        OUTPUTS,
+        "prompts and replies",
+        "in no file unless `--keep-content` asks for it",
+        "",
+        ("leaks/test_canaries.py::test_content_is_kept_only_where_it_is_asked_for",),
+    ),
+    Row(
+        OUTPUTS,
+        "proxy variables",
+        "not obeyed, and said so; `run.json` has the route",
+        "",
+        ("leaks/test_canaries.py::test_the_route_is_said_once_and_recorded",),
     ),
     Row(
         OUTPUTS,
@@ -188,11 +292,12 @@ ROWS = (
     Row(
         OUTPUTS,
         "Locust's page",
-        "bound to 127.0.0.1 unless told otherwise; other origins are refused, and it sets nothing "
-        "but what its form shows",
+        "bound to 127.0.0.1 unless told otherwise; no other page reads or changes anything, and it "
+        "sets nothing but what its form shows",
         "",
         (
-            "load/test_page.py::test_another_origin_is_refused",
+            "load/test_page.py::test_nobody_but_the_page_itself_changes_anything",
+            "load/test_page.py::test_no_other_origin_reads_the_page",
             "load/test_page.py::test_the_page_may_not_set_everything",
         ),
     ),

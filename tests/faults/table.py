@@ -54,18 +54,32 @@ def page() -> str:
             for fault in group.faults
             if fault.section == section
         ]
+        parts += _elsewhere(section)
     for section in (PROCESS, INPUTS, OUTPUTS):
         parts.append(f"\n## {section}\n{PROGRAM}")
         if section == INPUTS:
-            parts += [
-                f"| {case.fault} | refused: “{_cell(case.says)}” | 2 | |\n" for case in REFUSALS
-            ]
-        parts += [
-            f"| {row.told} | {row.does} | {row.exit} | {_tests(row.tests)} |\n"
-            for row in ROWS
-            if row.section == section
-        ]
+            parts += _refusals()
+        parts += _rows(section)
     return "".join(parts)
+
+
+def _refusals() -> Iterator[str]:
+    for says in dict.fromkeys(case.says for case in REFUSALS):
+        told = ", ".join(case.fault for case in REFUSALS if case.says == says)
+        yield f"| {told} | refused: “{_cell(says)}” | 2 | |\n"
+
+
+def _elsewhere(section: str) -> Iterator[str]:
+    rows = list(_rows(section))
+    if rows:
+        yield PROGRAM
+        yield from rows
+
+
+def _rows(section: str) -> Iterator[str]:
+    for row in ROWS:
+        if row.section == section:
+            yield f"| {row.told} | {row.does} | {row.exit} | {_tests(row.tests)} |\n"
 
 
 def _connecting() -> Iterator[str]:
@@ -94,9 +108,10 @@ def _kept(fault: Fault, group: Group) -> str:
         return ", ".join(["what came in time", *flags])
     if not group.chunks or not fault.chunks:
         return ", ".join(flags)
-    if fault.status == "ok":
+    if fault.status == "ok" and fault.chunks == group.chunks:
         return ", ".join(["all tokens", *flags])
-    return ", ".join([f"{fault.chunks} tokens" if fault.chunks > 1 else "1 token", *flags])
+    kept = f"{fault.chunks} tokens" if fault.chunks > 1 else "1 token"
+    return ", ".join([kept, *flags])
 
 
 def _tests(names: tuple[str, ...]) -> str:

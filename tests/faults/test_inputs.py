@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ RUN = (sys.executable, "-m", "sagellm_benchmark", "run")
 def run(folder, *options):
     """`sagellm-benchmark run` in a folder: exit code, standard output, standard error."""
     done = subprocess.run(
-        [*RUN, "--model", "m", *map(str, options)],
+        [*RUN, *map(str, options)],
         capture_output=True,
         text=True,
         timeout=100,
@@ -30,27 +29,30 @@ def run(folder, *options):
 
 
 @pytest.fixture(scope="module")
-def refusals(tmp_path_factory):
-    """What each case said and left behind; the target they name was never spoken to."""
+def refusals(sound, tmp_path_factory):
+    """What each case said and left behind; the target that they name got no load."""
     folder = tmp_path_factory.mktemp("inputs")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.setblocking(False)
-        host = ("--host", f"http://127.0.0.1:{listening.getsockname()[1]}")
+    host = ("--host", sound.url, "--model", "sim-llm")
 
-        def attempt(case):
-            place = folder / case.name
-            place.mkdir()
-            lay_out(case, place)
-            before = {path.name for path in place.iterdir()}
-            told = run(place, *host, *case.options)
-            return *told, {path.name for path in place.iterdir()} - before
+    def attempt(case):
+        place = folder / case.name
+        place.mkdir()
+        lay_out(case, place)
+        before = {path.name for path in place.iterdir()}
+        told = run(place, *host, *case.options)
+        return *told, {path.name for path in place.iterdir()} - before
 
-        with ThreadPoolExecutor(2) as pool:
-            found = dict(zip((c.name for c in REFUSALS), pool.map(attempt, REFUSALS), strict=True))
-        with pytest.raises(BlockingIOError):
-            listening.accept()
+    load = [line for line in sound.posts() if not is_probe(line)]
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip((c.name for c in REFUSALS), pool.map(attempt, REFUSALS), strict=True))
+    assert [line for line in sound.posts() if not is_probe(line)] == load
     found["beside"] = {path.name for path in folder.iterdir()}
     return found
+
+
+def is_probe(line):
+    """Whether a request only asked what the target is."""
+    return (line.request_id or "").startswith("preflight-")
 
 
 @pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.name)
@@ -112,3 +114,30 @@ def test_text_that_yaml_would_turn_into_something_else(mended):
     """`NO` is no boolean and `1:30` no number: they stay the text that stands there."""
     declared = mended.run.manifest["system_declared"]
     assert declared == {"country": "NO", "start": "1:30"}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("1:30", "seconds"),
+        ("NO", "seconds"),
+        ("!!float 1", "tags are refused"),
+        ("*a", "aliases are refused"),
+        ("1, seconds: 2", "stands twice"),
+    ],
+)
+def test_a_fault_script_takes_no_tricks(tmp_path, value, words):
+    """What YAML would make a number, a boolean or an object of is refused, with file and rule."""
+    script = tmp_path / "faults.yaml"
+    script.write_text(f"faults:\n  - {{do: stall, all: true, seconds: {value}}}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sagellm_benchmark", "sim", "--faults", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {script}:2: ")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 from tests.faults.program import program
-from tests.load.processes import REPLAY, books_agree, came_out, load, made, to
+from tests.load.processes import (
+    REPLAY,
+    Results,
+    books_agree,
+    came_out,
+    clean_environment,
+    load,
+    made,
+    to,
+)
 
 from sagellm_benchmark.record.segments import read_records
 
@@ -16,7 +28,7 @@ JUMPS = f"""{REPLAY}
 import time
 from locust import events
 
-real, real_ns, began = time.time, time.time_ns, []
+real, began = time.time, []
 
 def shift():
     # An hour ahead after half a second, a day back another half a second later.
@@ -24,7 +36,6 @@ def shift():
     return 0.0 if since < 0.5 else 3600.0 if since < 1.0 else -86400.0
 
 time.time = lambda: real() + shift()
-time.time_ns = lambda: real_ns() + int(shift() * 1e9)
 
 @events.test_start.add_listener
 def begin(environment, **_):
@@ -129,3 +140,79 @@ def test_a_torn_last_line_is_left_out(killed, tmp_path):
     records = read_records([torn])
     assert len(list(records)) == 19
     assert records.torn == 1
+
+
+BREAKS = f"""{REPLAY}
+from sagellm_benchmark.load.coordinator import Coordinator
+
+def broken(self):
+    raise RuntimeError("broken on purpose")
+
+Coordinator.initialise = broken
+"""
+
+
+def test_our_own_failure_before_the_load_sends_none(sound, tmp_path):
+    """Should the program break before the load, it says where, sends nothing and leaves with 2."""
+    options = ("--headless", *made(requests=5, rate=50), *to(sound, "broken-early"))
+    with load(tmp_path, *options, file=BREAKS) as run:
+        assert run.ended() == 2
+        assert "RuntimeError: broken on purpose" in run.err
+        assert run.runs == []
+    assert sound.posts("broken-early") == []
+
+
+def complaint(folder, *options, stdout):
+    """`sagellm-benchmark run` with an output that takes nothing: exit code and standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sagellm_benchmark", "run", *map(str, options)],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env=clean_environment(),
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_an_output_that_takes_nothing(sound, tmp_path):
+    """A plan that cannot be printed, into a full disk or a closed pipe, is one line and code 2."""
+    options = (*made(requests=5, rate=50), *to(sound, "unheard"))
+    read, write = os.pipe()
+    os.close(read)
+    with open("/dev/full", "w") as full, os.fdopen(write, "w") as closed:  # noqa: PTH123
+        for stdout, words in ((full, "No space left on device"), (closed, "Broken pipe")):
+            code, said = complaint(tmp_path, *options, stdout=stdout)
+            assert said == f"error: standard output cannot be written: {words}\n"
+            assert code == 2
+    assert sound.posts("unheard") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_is_closed_during_the_load(sound, tmp_path):
+    """Whoever stops reading loses the table and nothing else: files and exit code are the run's."""
+    read, write = os.pipe()
+    options = (*made(requests=20, rate=20), *to(sound, "left"))
+    with os.fdopen(write, "w") as pipe:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "sagellm_benchmark", "run", *map(str, options)],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=clean_environment(),
+        )
+    try:
+        assert b"What will happen" in os.read(read, 65536)
+        os.close(read)
+        _, said = started.communicate(timeout=30)
+    finally:
+        started.kill()
+    assert "Traceback" not in said, said
+    results = Results(tmp_path / "runs" / "left")
+    books_agree(results, sound)
+    assert results.states == {"ok": 20}
+    assert started.returncode == results.summary["verdict"]["exit_code"]
+    assert "standard output cannot be written: Broken pipe; the result is in" in said

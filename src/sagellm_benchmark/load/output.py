@@ -15,7 +15,7 @@ def say(text: str) -> None:
         UsageError: It cannot be written. Whatever is printed after that goes nowhere.
     """
     try:
-        print(text, flush=True)
+        print(f"{text}\n", end="", flush=True)  # in one write
     except OSError as error:
         # What is held back would be tried again at the end, and fail in Python's own words.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
