@@ -38,7 +38,7 @@ class Fault:
         code: The Protocol's error code.
         chunks: Token frames that are kept: a number, or the least and the most.
         flags: What the record must note, and nothing else; None where chance has a say.
-        says: What the message must hold.
+        says: What the message must hold, or the text where it is kept.
         facts: Further fields of the record, by name.
     """
 
@@ -330,6 +330,25 @@ HARMFUL = (
     refused("503", "503 without a body", UNAVAILABLE, 503, body="empty"),
 )
 
+KEPT = (
+    fine(
+        *(EVENTS, "separators", "U+2028, U+2029 and U+0085 inside JSON", "line_separator"),
+        says="\u2028\u2029\x85",
+    ),
+    fine(
+        *(EVENTS, "character", "a character that comes in two reads", "split_character"),
+        says="\U0001f642",
+    ),
+    fine(
+        *(EVENTS, "utf8", "invalid UTF-8: read as U+FFFD", "invalid_utf8", "invalid_utf8=1"),
+        says="\ufffd",
+    ),
+    fine(
+        *(EVENTS, "surrogate", "half of a surrogate pair", "lone_surrogate", "lone_surrogate=1"),
+        says="\ufffd",
+    ),
+)
+
 LATE_ONES = (
     timed_out("no-head", "silence before the headers", "stall", "headers first_token"),
     timed_out(
@@ -424,6 +443,13 @@ GATEWAY = (
 
 GROUPS = (
     Group(name="harmless", faults=HARMLESS, exit=0),
+    Group(
+        name="kept",
+        faults=KEPT,
+        exit=0,
+        options=("--keep-content", "all"),
+        note="with `--keep-content all`: so it stands in the record's text",
+    ),
     Group(name="harmful", faults=HARMFUL, exit=1),
     Group(
         name="late",

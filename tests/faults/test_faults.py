@@ -92,6 +92,9 @@ def test_what_a_fault_leads_to(runs, group, fault):
         assert fault.says in record.error.message
         assert 0 < len(record.error.message) <= 300
         assert record.error.message.isprintable()
+    if record.text is not None:
+        assert fault.says in record.text
+        assert len(record.text.split(" ")) > group.tokens
     for name, value in fault.facts.items():
         assert getattr(record, name) == value, name
     assert (record.metrics["error_rate"] == 0.0) == (fault.status == "ok")
@@ -136,12 +139,26 @@ def test_the_run_adds_up(runs, group):
             json.loads(text, parse_constant=pytest.fail)
 
 
+def record_of(run, name):
+    """The record of a harmless fault, by the fault's name."""
+    names = [fault.name for fault in GROUPS[0].faults]
+    seq = 2 * names.index(name) + 1
+    return next(record for record in run.run.records if record.seq == seq)
+
+
 def test_the_clock_stops_at_the_last_token(runs):
     """A connection that is held open after the answer is let go, and costs the answer no time."""
-    run, _ = runs["harmless"]
-    names = [fault.name for fault in GROUPS[0].faults]
-    seq = 2 * names.index("held-open") + 1
-    record = next(record for record in run.run.records if record.seq == seq)
+    record = record_of(runs["harmless"][0], "held-open")
     assert record.last_token_s <= record.done_s < record.sent_s + 0.9
     assert 0.9 < record.ended_s - record.done_s < 5
     assert record.metrics["timestamps"]["completed_at"] is not None
+
+
+def test_what_is_felt_is_what_is_measured(runs):
+    """Silence before the headers is TTFT, silence between tokens a gap; reasoning is no answer."""
+    run, _ = runs["harmless"]
+    silent, pause = record_of(run, "silent"), record_of(run, "pause")
+    assert silent.first_token_s - silent.sent_s > 0.3
+    assert max(pause.chunk_gaps_ms) > 300
+    reasoning = record_of(run, "reasoning")
+    assert reasoning.first_token_s < reasoning.first_answer_s <= reasoning.last_token_s

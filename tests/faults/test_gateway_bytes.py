@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from tests.faults.program import Program
+from tests.faults.program import program
 from tests.load.processes import books_agree, came_out, made
 from tests.load.scripted import Peer, server
 from tests.wire.lookalike import DONE, ROLE, STOP, frame, streamed, token, usual
@@ -47,14 +48,18 @@ ANSWERS = {
 ALL = {**ERRORS, **ANSWERS}
 
 
+def _number(asked):
+    """Which request of the run this is."""
+    return int(re.search(rb"x-request-id: \S+-(\d+)\r\n", asked.lower())[1])
+
+
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """What became of a request for each of these answers, in one run."""
 
     async def script(peer: Peer):
         while asked := await peer.request():
-            number = int(re.search(rb"x-request-id: \S+-(\d+)\r\n", asked.lower())[1])
-            _, reads = list(ALL.values())[number]
+            _, reads = list(ALL.values())[_number(asked)]
             await peer.send(*reads, gap=0.002)
 
     with server(script) as whom:
@@ -65,14 +70,11 @@ def records(tmp_path_factory):
             "--model",
             "m",
         )
-        run = Program(tmp_path_factory.mktemp("gateway"), *options, "--no-preflight")
-        try:
+        with program(tmp_path_factory.mktemp("gateway"), *options, "--no-preflight") as run:
             came_out(run, 1)
             books_agree(run.run)
             assert run.run.states == {"stream_error": len(ERRORS), "ok": len(ANSWERS)}
             yield {list(ALL)[record.seq]: record for record in run.run.records}
-        finally:
-            run.close()
 
 
 @pytest.mark.parametrize("name", ERRORS)
@@ -92,3 +94,34 @@ def test_a_normal_answer_is_none(records, name):
     record = records[name]
     assert (record.status, record.error, record.flags) == ("ok", None, [])
     assert record.chunks == ANSWERS[name][0]
+
+
+BESIDE = Path(__file__).parents[3] / "shared" / "data" / "golden"
+CAPTURES = {
+    "chat_stream": ("ok", 2, None),
+    "engine_abort_midstream": ("stream_error", 2, "peer closed connection"),
+    "unknown_model_stream": ("stream_error", 0, "No healthy engines available"),
+    "unknown_model_nonstream": ("http_error", 0, "No healthy engines available"),
+    "422": ("http_error", 0, ""),
+}
+
+
+@pytest.mark.skipif(not BESIDE.is_dir(), reason="captures of a real gateway are not at hand")
+def test_captures_of_the_real_gateway(tmp_path):
+    """What a real gateway sent is told apart by the program as the look-alikes are."""
+    names = list(CAPTURES)
+
+    async def script(peer: Peer):
+        asked = await peer.request()
+        await peer.send((BESIDE / f"{names[_number(asked)]}.http").read_bytes())
+
+    with server(script) as whom:
+        load = made(requests=len(CAPTURES), rate=40, output_tokens=1)
+        options = (*load, "--host", whom.url, "--model", "m", "--no-preflight")
+        with program(tmp_path, *options) as run:
+            came_out(run, 1)
+            books_agree(run.run)
+            for record in run.run.records:
+                status, chunks, words = CAPTURES[names[record.seq]]
+                assert (record.status, record.chunks) == (status, chunks)
+                assert words is None or words in record.error.message
