@@ -26,7 +26,7 @@ _WHOLE = re.compile(rb"(\d{1,12})(?:\.0+)?")
 Record = TypeVar("Record")
 
 
-def decoded(decode: Callable[[bytes], Record], line: bytes) -> Record:
+def decoded(decode: Callable[[bytes], Record], line: bytes | bytearray) -> Record:
     """Decode a line of JSON and name the field where it fails."""
     try:
         return decode(line)

@@ -6,6 +6,7 @@ the whole document where it is one object. Lines are streamed; a document is loa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from sagellm_benchmark.trace.formats.head import read_head
 MAX_BYTES = 256_000_000
 """Of one document, unpacked."""
 
+_ARRAY = re.compile(rb"\s*\[")
+
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def records(path: Path, lines: Lines, split: str) -> Iterator[tuple[int, bytes]]:
+def records(path: Path, lines: Lines, split: str) -> Iterator[tuple[int, bytes | bytearray]]:
     """Give each record with its line.
 
     Args:
@@ -38,10 +41,10 @@ def records(path: Path, lines: Lines, split: str) -> Iterator[tuple[int, bytes]]
     return _elements(path, split)
 
 
-def _elements(path: Path, split: str) -> Iterator[tuple[int, bytes]]:
+def _elements(path: Path, split: str) -> Iterator[tuple[int, bytes | bytearray]]:
     document = _loaded(path, split)
-    if not document.lstrip().startswith(b"["):
-        yield 1, bytes(document)
+    if not _ARRAY.match(document):
+        yield 1, document
         return
     try:
         elements = _decode_array(document)
@@ -54,12 +57,12 @@ def placed(
     document: bytes | bytearray, elements: Iterable[msgspec.Raw], line: int = 1
 ) -> Iterator[tuple[int, bytes]]:
     """Give each part of a document, in its order, with the line that it begins on."""
-    at = 0
+    begun = ended = 0
     for element in elements:
         text = bytes(element)
-        found = document.find(text, at)
-        line += document.count(b"\n", at, found)
-        at = found
+        found = document.find(text, ended)
+        line += document.count(b"\n", begun, found)
+        begun, ended = found, found + len(text)
         yield line, text
 
 

@@ -70,7 +70,9 @@ def _start(path: Path, lines: Lines, options: Options) -> Reading:
     return Reading(header, _spread(found), _Parser(causes).row, wall=True, link=causes.link)
 
 
-def _spread(found: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes | BadRowError]]:
+def _spread(
+    found: Iterator[tuple[int, bytes | bytearray]],
+) -> Iterator[tuple[int, bytes | BadRowError]]:
     """Spread exports over their spans; one that cannot be read is still one record."""
     for line, text in found:
         try:

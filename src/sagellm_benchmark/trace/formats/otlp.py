@@ -119,7 +119,7 @@ _decode_typed = msgspec.json.Decoder(_Typed).decode
 _decode_flat = msgspec.json.Decoder(_Flat).decode
 
 
-def spans(line: int, text: bytes) -> Iterator[tuple[int, bytes]]:
+def spans(line: int, text: bytes | bytearray) -> Iterator[tuple[int, bytes]]:
     """Give the text of each span of a record with its line.
 
     Raises:
@@ -131,7 +131,7 @@ def spans(line: int, text: bytes) -> Iterator[tuple[int, bytes]]:
         return placed(text, (span for scope in scopes for span in scope.spans), line)
     if record.spans is not None:
         return placed(text, record.spans, line)
-    return iter([(line, text)])
+    return iter([(line, bytes(text))])
 
 
 def span_of(text: bytes) -> Span:

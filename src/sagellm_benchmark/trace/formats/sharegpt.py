@@ -64,7 +64,9 @@ def _start(path: Path, lines: Lines, options: Options) -> Reading:
     return Reading(header, _turns(found), _Parser().row)
 
 
-def _turns(found: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, _Turn | Exception]]:
+def _turns(
+    found: Iterator[tuple[int, bytes | bytearray]],
+) -> Iterator[tuple[int, _Turn | Exception]]:
     """Spread conversations over their turns; one that has none is still one record."""
     for number, (line, text) in enumerate(found, 1):
         try:
