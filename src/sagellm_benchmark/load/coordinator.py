@@ -224,11 +224,16 @@ class Coordinator:
 
     def _send_no_more(self, reason: str) -> None:
         """End the run from here: what flies may land."""
-        self._live.clear()
+        self.clear_line()
         log.error("%s: no more requests are sent", reason)
         self.run.stopping = True
         self._driver.stop()
         gevent.spawn(self.end)
+
+    def clear_line(self) -> None:
+        """Make room on the terminal for a line that is none of the live view's."""
+        if self._live is not None:
+            self._live.clear()
 
     # End
 

@@ -66,6 +66,7 @@ class Signals:
         if run is not None:
             self.received = name
             flying = run.engine.counts.in_flight
+            self._coordinator.clear_line()
             print(
                 f"{name}: no more requests; waiting up to {run.settings.stop_timeout_s:g} s for "
                 f"{flying} on the wire (again: leave at once)",
