@@ -455,7 +455,7 @@ GROUPS = (
         name="late",
         faults=LATE_ONES,
         exit=1,
-        options=("--first-token-timeout", "1", "--idle-timeout", "1", "--timeout", "3"),
+        options=("--first-token-timeout", "1", "--idle-timeout", "2", "--timeout", "4"),
         tokens=20,
         chunks=20,
     ),
