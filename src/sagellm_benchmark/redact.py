@@ -26,6 +26,9 @@ _PART = 8
 _TELLING = 8
 """So many characters of a secret's beginning are masked too: what quotes it may be cut."""
 
+_LOOK = 8192
+"""So much of a text is looked at for a snippet: a long page must not hold up the load."""
+
 _NAMES = r"(?:api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret|password|passwd)"
 _QUOTE = r"(?:\\{0,3}[\"']|&quot;|&#34;)?"
 _IS = rf"{_QUOTE}\s{{0,4}}(?:[=:]|%3[AaDd])\s{{0,4}}{_QUOTE}"
@@ -192,9 +195,11 @@ def snippet(data: bytes | str, limit: int = 300, secrets: Iterable[str] = ()) ->
     Returns:
         Printable text without line breaks, control characters or terminal escapes.
     """
+    whole = len(data) <= _LOOK
+    data = data[:_LOOK]
     text = data if isinstance(data, str) else data.decode("utf-8", "replace")
     text = redact(_still(text).strip(), secrets)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if whole and len(text) <= limit else text[: limit - 1] + "…"
 
 
 def printable(text: str, limit: int = 1000) -> str:
