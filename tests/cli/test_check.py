@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -115,6 +117,17 @@ def test_every_documented_key_is_printed(gateway, capsys):
     out = checked(capsys, "--host", gateway.url, "--model", "sim-llm", "--json")[1]
     printed = keys(json.loads(out))
     assert documented() <= printed, documented() - printed
+
+
+def test_the_commands_of_the_pages(capsys):
+    """What README and docs/check.md tell people to type works as it stands, but for the port."""
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/check.md")]
+    found = re.findall(r"^(?:\$ )?sagellm-benchmark (check .*)$", "\n".join(pages), re.MULTILINE)
+    assert len(found) == 2
+    with model_server(model="my-model") as whom:
+        for command in found:
+            _, *arguments = shlex.split(command.replace("http://127.0.0.1:8889", whom.url))
+            assert checked(capsys, *arguments)[0] == 0
 
 
 @pytest.mark.parametrize("as_json", [False, True])
