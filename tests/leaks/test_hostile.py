@@ -85,11 +85,10 @@ def words(number):
 
 
 async def rude(peer):
-    """Refuse everything in hostile words."""
-    number = 0
-    while await peer.request():
+    """Refuse everything in hostile words, each request in its own."""
+    while asked := await peer.request():
+        number = int(re.search(rb"(?im)^x-request-id: .*-([0-9]+)", asked)[1])
         await peer.send(words(number))
-        number += 1
 
 
 def test_a_hostile_trace_and_a_rude_server_move_no_terminal(tmp_path):
