@@ -1,21 +1,26 @@
 """Traces made from numbers: one shape of request at random times, and the demo.
 
-In: sizes, a rate, a seed. Out: a Trace like any other. Only `random.Random.random` is drawn from,
-which Python keeps the same for a seed across versions and machines (numpy's generators and the
-library's own distributions are not kept so), and times are rounded to the microsecond, so that the
-last bit of a platform's logarithm does not show: the same numbers give the same trace anywhere.
+In: sizes, a rate, a seed. Out: a Trace like any other, the same for the same numbers anywhere. What
+`--input-tokens` asks for is drawn as workloads are. The demo draws from `random.Random.random`,
+which Python keeps the same for a seed across versions and machines, and rounds times to the
+millisecond, so that the last bit of a platform's logarithm does not show.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice, repeat
 from random import Random
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.tally import Tally
+from sagellm_benchmark.trace.workload.draws import Draws, drawn
+from sagellm_benchmark.trace.workload.gaps import Gaps
+
+_AHEAD = 1024
 
 
 def uniform(
@@ -72,33 +77,14 @@ def uniform(
 
 def _arrivals(count: int, rate: float | None, burstiness: float, seed: int) -> Iterator[float]:
     """Yield times from 0 on, in seconds."""
-    random = Random(seed)
+    if rate is None:
+        yield from repeat(0.0, count)
+        return
+    gaps = Gaps("constant") if math.isinf(burstiness) else Gaps("gamma", burstiness)
     arrival_s = 0.0
-    for _ in range(count):
+    for gap in islice(drawn(gaps.sampler(Draws(seed, "uniform")), _AHEAD), count):
         yield round(arrival_s, 6)
-        if rate is None:
-            continue
-        constant = math.isinf(burstiness)
-        arrival_s += (1.0 if constant else _gamma(random, burstiness) / burstiness) / rate
-
-
-def _gamma(random: Random, shape: float) -> float:
-    """Draw from Gamma(shape, 1) (Marsaglia and Tsang 2000; below 1 by their boost)."""
-    if shape < 1:
-        return _gamma(random, shape + 1) * (1 - random.random()) ** (1 / shape)
-    d = shape - 1 / 3
-    c = 1 / math.sqrt(9 * d)
-    while True:
-        x = _normal(random)
-        v = (1 + c * x) ** 3
-        if v > 0 and math.log(1 - random.random()) < x * x / 2 + d - d * v + d * math.log(v):
-            return d * v
-
-
-def _normal(random: Random) -> float:
-    """Draw from the standard normal distribution (Box and Muller)."""
-    radius = math.sqrt(-2 * math.log(1 - random.random()))
-    return radius * math.cos(2 * math.pi * random.random())
+        arrival_s += gap / rate
 
 
 def demo(seed: int = 3) -> Trace:

@@ -74,7 +74,7 @@ class Clone:
                     source = turn.part(
                         trace.counted(trace.tally()), Families(waits=waits), wrapped=wrapped
                     )
-                    copies = (_copy(row, number) for row in source)
+                    copies = _copied(source, number)
                     passes.append(_private(copies, number, self.times, shared))
             for row in in_time(passes):
                 if row.clone_index is not None:
@@ -122,14 +122,16 @@ class _Turn:
                 yield row
 
 
-def _copy(row: Row, number: int) -> Row:
-    row.clone_of, row.clone_index = row.request_id, number
-    row.request_id = f"{row.request_id}~{number}"
-    row.depends_on = [f"{name}~{number}" for name in row.depends_on]
-    for name in ("session_id", "user_id"):
-        if (value := getattr(row, name)) is not None:
-            setattr(row, name, f"{value}~{number}")
-    return row
+def _copied(rows: Iterator[Row], number: int) -> Iterator[Row]:
+    """Give a copy's rows ids of their own."""
+    for row in rows:
+        row.clone_of, row.clone_index = row.request_id, number
+        row.request_id = f"{row.request_id}~{number}"
+        row.depends_on = [f"{name}~{number}" for name in row.depends_on]
+        for name in ("session_id", "user_id"):
+            if (value := getattr(row, name)) is not None:
+                setattr(row, name, f"{value}~{number}")
+        yield row
 
 
 def _private(rows: Iterator[Row], number: int, times: int, shared: set[int]) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 In: the rows of a trace with their families. Out: the ids of the shared blocks. Where rows have
 sessions, a block is shared when two families begin with it. Where they have none, a conversation
 cannot be told from a system prompt by its families, and a block is shared when one in a hundred
-rows, and more than one, begin with it. Held: a number for each block id.
+rows, and at least ten, begin with it. Held: a number for each block id.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from sagellm_benchmark.trace.row import Header, Row
 
 _SHARE = 0.01
+_LEAST = 10
+_SEVERAL = -1
 
 
 class SharedBlocks:
@@ -47,8 +49,5 @@ class SharedBlocks:
         """The shared ones."""
         if self._sessions:
             return {block for block, owner in self._owners.items() if owner == _SEVERAL}
-        least = max(2, self._rows * _SHARE)
+        least = max(_LEAST, self._rows * _SHARE)
         return {block for block, many in self._counts.items() if many >= least}
-
-
-_SEVERAL = -1

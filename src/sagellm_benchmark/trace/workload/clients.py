@@ -215,23 +215,20 @@ class Source:
 
     def turn(self, request_id: str, second: float, left: Session) -> tuple[Row, Session | None]:
         """Make the row of a later turn, and what is then left."""
-        before = left.row
-        ids = before.prefix_block_ids
         prompt = left.history + left.tokens
-        shared = ids[: before.input_tokens // self._blocks.size]
         row = Row(
             request_id=request_id,
             arrival_time_s=second,
-            session_id=before.session_id,
-            turn_index=before.turn_index + 1,
-            depends_on=[before.request_id],
+            session_id=left.session_id,
+            turn_index=left.turn_index,
+            depends_on=[left.request_id],
             think_time_s=left.think_s,
             relation="continue",
             input_tokens=prompt,
             output_tokens=left.reply,
             prefix_block_ids=[
-                *shared,
-                *self._blocks.take(-(-prompt // self._blocks.size) - len(shared)),
+                *left.blocks,
+                *self._blocks.take(-(-prompt // self._blocks.size) - len(left.blocks)),
             ],
             **left.marked,
         )
@@ -248,7 +245,20 @@ class Source:
         history = row.input_tokens + row.output_tokens
         if self._context is not None and history + tokens + reply > self._context:
             return None
-        return Session(self, second, row, marked, turns, think_s, history, tokens, reply)
+        return Session(
+            source=self,
+            second=second,
+            request_id=row.request_id,
+            session_id=row.session_id,
+            turn_index=row.turn_index + 1,
+            blocks=row.prefix_block_ids[: row.input_tokens // self._blocks.size],
+            marked=marked,
+            turns=turns,
+            think_s=think_s,
+            history=history,
+            tokens=tokens,
+            reply=reply,
+        )
 
     def _cut(self, shared: int, tokens: int, reply: int) -> tuple[int, int]:
         """Cut a first turn to the context: the reply to what leaves a token of input, then it."""
@@ -259,12 +269,15 @@ class Source:
 
 @dataclass(slots=True)
 class Session:
-    """A session between two turns.
+    """A session between two turns; it keeps no row, since whoever reads rows may change them.
 
     Attributes:
         source: Whose it is.
         second: When its next turn comes.
-        row: Its last turn.
+        request_id: Of its last turn.
+        session_id: Its name.
+        turn_index: Of its next turn.
+        blocks: The full blocks of its last prompt.
         marked: What all its rows are marked with.
         turns: Turns left.
         think_s: Before the next.
@@ -275,7 +288,10 @@ class Session:
 
     source: Source
     second: float
-    row: Row
+    request_id: str
+    session_id: str
+    turn_index: int
+    blocks: list[int]
     marked: dict[str, Any]
     turns: int
     think_s: float

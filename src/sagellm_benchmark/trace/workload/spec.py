@@ -209,7 +209,9 @@ def _invalid(document: Document, problem: str) -> InputError:
     unknown = _QUOTED_FIELD.search(what)
     what = what.replace("Object contains unknown field", "no such key:")
     what = what.replace("Object missing required field", "missing key")
-    what = what.replace("`object`", "a mapping").replace("`array`", "a list").replace(" | null", "")
+    for word, plain in (("`object`", "a mapping"), ("`array`", "a list"), (" | null", "")):
+        what = what.replace(word, plain)
+    what = what.replace("object", "mapping").replace("array", "list")
     return document.error(
         f"{_written(place)}{what[:1].lower()}{what[1:]}",
         (*place, unknown[1]) if unknown else place,
