@@ -18,6 +18,7 @@ _INSTANT = re.compile(
     rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE
 )
 _MAX_NS = 10**21
+_POWERS = tuple(10**power for power in range(10))
 
 
 def number_ns(text: bytes, power: int) -> int:
@@ -29,7 +30,7 @@ def number_ns(text: bytes, power: int) -> int:
     whole, _, fraction = text.partition(b".")
     digits = whole + fraction
     if digits.isdigit() and whole and len(fraction) <= power and len(digits) <= 30:
-        value = int(digits) * 10 ** (power - len(fraction))
+        value = int(digits) * _POWERS[power - len(fraction)]
     elif _NUMBER.fullmatch(text):
         value = round(Decimal(text.decode()).scaleb(power))
     else:
