@@ -89,3 +89,71 @@ def test_a_failed_convert_leaves_nothing(tmp_path):
     with pytest.raises(UsageError, match=r"a\.csv:152: TIMESTAMP"):
         _run("convert", source, out)
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_convert_changes_a_trace_in_one_order(tmp_path, capsys):
+    """However they are written, changes are applied in one order, and the header lists them."""
+    out = tmp_path / "out.jsonl"
+    curve = tmp_path / "curve.yaml"
+    curve.write_text("points: [[0, 5]]\n")
+    options = ("--rate-curve", curve, "--cap-output", 50, "--clone", 2, "--thin", 0.8, "--seed", 3)
+    options += ("--limit", 200, "--where", "input_tokens<=9000", "--merge", AZURE, "--spread-ties")
+    assert _run("convert", MOONCAKE, out, *options) == 0
+    header = open_trace(out).header
+    assert [each["op"] for each in header.transforms] == [
+        *("spread_ties", "merge", "where", "select", "thin", "clone", "cap", "rate_curve")
+    ]
+    assert {each["seed"] for each in header.transforms if "seed" in each} == {3}
+    added = header.added["clone"]
+    assert header.rows_read + added == header.rows_emitted + sum(header.drops.values())
+    assert f"of {header.rows_read} read and {added} added (clone)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--rate-curve", "c.yaml", "--speed", 2), "--rate-curve: excludes --speed and --rate"),
+        (("--thin", 2), "--thin: 2.0 is not above 0"),
+        (("--clone", 1), "--clone: 1 is not 2"),
+        (("--cap-input", 0), "--cap-input: 0 is not 1"),
+        (("--seed", -1), "--seed: -1 is not 0"),
+        (("--merge", "none.csv"), "none.csv: cannot be read"),
+        (("--where", "colour=red"), "--where 'colour=red'"),
+    ],
+)
+def test_changes_that_make_no_sense(tmp_path, options, problem):
+    """Each is refused in one line, and nothing is written."""
+    with pytest.raises(UsageError, match=problem):
+        _run("convert", AZURE, tmp_path / "out.jsonl", *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["chat.jsonl", "chat.jsonl.gz"])
+def test_synth_writes_what_inspect_sees(tmp_path, capsys, name):
+    """A made trace is written row by row, and is the one that the specification gives anywhere."""
+    out = tmp_path / name
+    assert _run("synth", TRACES / "chat.yaml", "-o", out) == 0
+    assert "2,853 rows made" in capsys.readouterr().out
+    figures = []
+    for path in (TRACES / "chat.yaml", out):
+        assert _run("inspect", path, "--json") == 0
+        figures.append(json.loads(capsys.readouterr().out))
+    same = set(figures[0]) - {"format"}
+    assert {key: figures[0][key] for key in same} == {key: figures[1][key] for key in same}
+
+
+def test_synth_takes_a_seed(tmp_path):
+    """`--seed` takes the place of the specification's."""
+    for seed in (1, 2):
+        options = ("-o", tmp_path / f"{seed}.jsonl", "--seed", seed)
+        assert _run("synth", TRACES / "servegen_lookalike.yaml", *options) == 0
+    one, two = ((tmp_path / f"{seed}.jsonl").read_bytes() for seed in (1, 2))
+    assert one != two
+
+
+def test_synth_wants_a_specification(tmp_path):
+    """A recorded trace is none; a seed is not negative."""
+    with pytest.raises(UsageError, match="no specification; its name must end in"):
+        _run("synth", AZURE, "-o", tmp_path / "o.jsonl")
+    with pytest.raises(UsageError, match="--seed: -1"):
+        _run("synth", "Q1", "-o", tmp_path / "o.jsonl", "--seed", -1)
