@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+import ssl
 
 import pytest
 from tests.load.model_server import model_server
-from tests.load.scripted import always, dripping, plain, refusing, server, silent
+from tests.load.scripted import (
+    always,
+    dripping,
+    make_certificate,
+    plain,
+    refusing,
+    server,
+    silent,
+)
 
 from sagellm_benchmark.config.options import parse_values
 from sagellm_benchmark.config.settings import Settings
@@ -27,7 +36,8 @@ def settings_of(url, **raw):
 def asked(url, *, fit=True, **raw):
     """What the preflight finds."""
     settings = settings_of(url, **raw)
-    return ask(resolve(settings.host), settings, fit=fit)
+    target = resolve(url, insecure=settings.insecure, cacert=settings.cacert)
+    return ask(target, settings, fit=fit)
 
 
 # Tokens a word
@@ -327,3 +337,26 @@ def test_what_was_found_goes_along():
     with model_server(model="other") as target, pytest.raises(RefusalError) as caught:
         asked(target.url)
     assert caught.value.server.models == ("other",)
+
+
+# On the way
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory):
+    """A server behind TLS with a certificate that nobody knows: its URL and the certificate."""
+    cert, key = make_certificate(tmp_path_factory.mktemp("tls"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    whole = plain(body=b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}')
+    with server(after_models(whole), context) as found:
+        yield found.url, str(cert)
+
+
+def test_tls(certified):
+    """A certificate is verified unless it is vouched for, or nobody wants to know."""
+    url, cert = certified
+    line = refused(url)
+    assert "certificate not trusted: self-signed certificate (see --cacert, --insecure)" in line
+    assert asked(url, cacert=cert).requests == 1
+    assert asked(url, insecure=True).requests == 1

@@ -213,20 +213,19 @@ def greeted(probe: Probe, server: Server, settings: Settings) -> tuple[Server, H
     heard = probe.ask(prompt(settings, SHORT_WORDS))
     if server.dialect != SAGELLM and _may_pass(heard):  # that one has tried four times itself
         heard = probe.ask(prompt(settings, SHORT_WORDS))
-    server = replace(
-        server,
-        dialect=server.dialect or (OPENAI if heard.outcome.status is Status.OK else None),
-        usage={**server.usage, "whole": counted(heard) is not None},
-        echoes_request_id=heard.echoed,
-    )
     words = refusal(heard, probe.target, settings)
     if words is not None:
-        raise RefusalError(words, accounted(probe, replace(server, usage=Server().usage)))
+        raise RefusalError(words, accounted(probe, server))
     if heard.outcome.http_status == 429:
-        return replace(server, usage=Server().usage, unfitted="it answers HTTP 429"), heard
+        return replace(server, unfitted="it answers HTTP 429"), heard
     tokens = counted(heard)
-    counts = () if tokens is None else ((SHORT_WORDS, tokens),)
-    return replace(server, counts=counts), heard
+    return replace(
+        server,
+        dialect=server.dialect or OPENAI,
+        usage={**server.usage, "whole": tokens is not None},
+        echoes_request_id=heard.echoed,
+        counts=() if tokens is None else ((SHORT_WORDS, tokens),),
+    ), heard
 
 
 def _may_pass(heard: Heard) -> bool:
