@@ -9,7 +9,7 @@ sum(drops)`. Bad rows end a pass with one error that names them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -45,12 +45,15 @@ class Trace:
         path: Path | None,
         format: str,
         skip_bad: bool = False,
+        origins: Sequence[Trace] = (),
     ) -> None:
         self.header = header
         self.path = path
         self.format = format
         self._start = start
         self._skip_bad = skip_bad
+        self._origins = origins
+        self._waits: bool | None = None
         self._tally = Tally(path)
         self._sha256: str | None = None
 
@@ -75,9 +78,30 @@ class Trace:
         """
         return self._start(tally)
 
-    def changed(self, header: Header, start: Callable[[Tally], Iterator[Row]]) -> Trace:
-        """What a change makes of this trace: rows of its own, from the same file."""
-        return Trace(header, start, path=self.path, format=self.format, skip_bad=self._skip_bad)
+    def changed(
+        self, header: Header, start: Callable[[Tally], Iterator[Row]], others: Sequence[Trace] = ()
+    ) -> Trace:
+        """What a change makes of this trace, and of others beside it: rows of its own."""
+        return Trace(
+            header,
+            start,
+            path=self.path,
+            format=self.format,
+            skip_bad=self._skip_bad,
+            origins=(self, *others),
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether some row waits for others; found once, in a pass up to the first that does.
+
+        No change makes a row wait that did not: what was changed is looked at.
+        """
+        if self._origins:
+            return any(each.waits for each in self._origins)
+        if self._waits is None:
+            self._waits = any(row.depends_on for row in self.counted(self.tally()))
+        return self._waits
 
     @property
     def rows_read(self) -> int:

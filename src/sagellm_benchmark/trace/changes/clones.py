@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.changes.change import in_time, noted
-from sagellm_benchmark.trace.changes.families import Families, any_waits
+from sagellm_benchmark.trace.changes.families import Families
 from sagellm_benchmark.trace.changes.profile import Profile
 from sagellm_benchmark.trace.changes.shared import SharedBlocks
 from sagellm_benchmark.trace.changes.words import fraction, word
@@ -51,7 +51,7 @@ class Clone:
         Raises:
             UsageError: All rows arrive at one instant, so that there is nothing to shift.
         """
-        waits = any_waits(trace)
+        waits = trace.waits
         profile, blocks = Profile(), SharedBlocks(trace.header)
         families = Families(waits=waits)
         for row in trace.counted(trace.tally()):

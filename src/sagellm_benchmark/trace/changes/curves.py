@@ -20,7 +20,7 @@ import msgspec
 from sagellm_benchmark.document import read_document
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.changes.change import noted
-from sagellm_benchmark.trace.changes.families import any_waits, kept
+from sagellm_benchmark.trace.changes.families import kept
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.tally import Tally
@@ -68,7 +68,7 @@ class Follow:
         """
         so_far = _Arrived(trace, self.rate.window_s)
         curve = self.rate.curve()
-        waits = any_waits(trace)
+        waits = trace.waits
         header = noted(trace.header, "rate_curve", **msgspec.to_builtins(self.rate))
         header = msgspec.structs.replace(header, time_origin=None, time_resolution_s=None)
 

@@ -11,13 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sagellm_benchmark.trace.row import Row
-from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.tally import Tally
-
-
-def any_waits(trace: Trace) -> bool:
-    """Whether some row waits for others; it takes a pass, up to the first that does."""
-    return any(row.depends_on for row in trace.counted(trace.tally()))
 
 
 class Families:

@@ -57,7 +57,7 @@ class Merge:
             for other in tallies[1:]:
                 _count(tally, other)
 
-        return trace.changed(noted(header, "merge", files=named), rows)
+        return trace.changed(noted(header, "merge", files=named), rows, self.others)
 
 
 def _common(traces: Sequence[Trace]) -> Header:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.changes.change import noted
-from sagellm_benchmark.trace.changes.families import Families, any_waits, kept
+from sagellm_benchmark.trace.changes.families import Families, kept
 from sagellm_benchmark.trace.changes.words import fraction, word
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import Trace
@@ -60,7 +60,7 @@ class Where:
             UsageError: A condition cannot be read.
         """
         tests = [_test(each) for each in self.conditions]
-        waits = any_waits(trace)
+        waits = trace.waits
 
         def rows(tally: Tally) -> Iterator[Row]:
             return kept(
@@ -120,7 +120,7 @@ class Thin:
 
     def applied(self, trace: Trace) -> Trace:
         """The trace without the other sessions."""
-        waits = any_waits(trace)
+        waits = trace.waits
 
         def rows(tally: Tally) -> Iterator[Row]:
             families = Families(waits=waits)
