@@ -150,6 +150,24 @@ def test_own_tasks_leave_by_themselves(key):
         made({key: given[key]}, tasks=True)
 
 
+def test_a_workload_brings_its_own_pace_and_seed(tmp_path):
+    """A closed loop and a seed of the workload hold where nobody gave others, and are told."""
+    path = tmp_path / "w.yaml"
+    path.write_text(
+        "schema: sagellm.workload/1\nrequests: 5\nconcurrency: 3\nseed: 8\n"
+        "clients: [{input_tokens: 4, output_tokens: 4}]\n"
+    )
+    own = made({"trace": str(path)})
+    assert (own.concurrency, own.seed, own.closed) == (3, 8, True)
+    assert {own.sources[key] for key in ("concurrency", "seed")} == {"workload"}
+    given = made({"trace": str(path), "concurrency": "2", "seed": "1"})
+    assert (given.concurrency, given.seed) == (2, 1)
+    assert made({"trace": str(path), "rate": "5"}).concurrency is None
+    path.write_text("schema: sagellm.workload/1\n")
+    with pytest.raises(UsageError, match=r"w\.yaml:1: missing key `clients`"):
+        made({"trace": str(path)})
+
+
 def test_settings_cannot_be_changed():
     """What was checked stays as it was; what is no option is no attribute."""
     settings = made(TRACE)

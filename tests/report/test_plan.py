@@ -254,6 +254,12 @@ def test_run_time_and_span_are_compared():
     assert not plan_warnings(plan_of(), settings_of(run_time_s=597.2), UNASKED)
 
 
+def test_spread_ties_are_said():
+    """That arrivals are not quite those of the file stands beside them, with how far they moved."""
+    block = plan_block(plan_of(spread_ties_s=3.0), settings_of(), **RUN)
+    assert "ties spread over the 3 s of the trace's clock" in " ".join(block.split())
+
+
 def test_a_coarse_grid_is_said():
     """Bursts that come from the recorder's clock are not sold as the users'."""
     [warning] = plan_warnings(plan_of(coarse=True), settings_of(), UNASKED)
