@@ -50,6 +50,7 @@ def plan_of(**changes):
         "spread_ties_s": None,
         "lengths": Lengths(),
         "too_long": 0,
+        "dependents": None,
     }
     figures |= changes
     return SimpleNamespace(**{"made_prompts": figures["rows"], **figures})

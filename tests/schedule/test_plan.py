@@ -159,13 +159,18 @@ def test_the_digest_sees_no_key_order(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "what"),
     [
-        ([{"arrival_time_s": None, "depends_on": ["x"]}], "r0 waits for others"),
+        ([{"arrival_time_s": None, "depends_on": ["x"]}], "such as r0, which waits for x"),
+        ([{"depends_on": ["r0"]}], "request r0 waits for itself"),
+        ([{"depends_on": ["r1"]}, {"depends_on": ["r0"]}], "2 requests wait in a circle"),
         ([{"input_tokens": None}], "r0 has neither input_tokens nor content"),
         ([{}, {"headers": {"X Y": "a"}}], "r1: recorded header 'X Y' is not a header name"),
         ([{"headers": {"X": "a\r\nY: b"}}], "r0: recorded header 'X' has a value with a line"),
         ([{"headers": {"Connection": "x"}}], "'Connection' is set by the client itself"),
         ([{}, {"request_id": "r0"}], "request_id 'r0' is there twice"),
-        ([{"message_mode": "delta", "turn_index": 1, "messages": []}], "message_mode delta"),
+        (
+            [{"message_mode": "delta", "turn_index": 1, "messages": []}],
+            r"mode delta\) and does not say",
+        ),
         ([], r"no rows to send \(0 read\)"),
     ],
 )

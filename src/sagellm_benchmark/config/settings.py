@@ -252,7 +252,7 @@ def _check_synthetic(values: Mapping[str, Any], given: set[str]) -> None:
         )
     if "burstiness" in given and "concurrency" in given:
         raise UsageError("--burstiness shapes the arrivals of --rate: a closed loop has none")
-    for key in ("format", "map", "time_unit", "start", "end", "limit", "skip_bad"):
+    for key in ("format", "map", "time_unit", "start", "end", "limit", "skip_bad", "think_speed"):
         if key in given:
             raise UsageError(f"--{key.replace('_', '-')} goes with --trace, not --input-tokens")
 

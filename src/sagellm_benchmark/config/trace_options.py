@@ -83,6 +83,24 @@ TRACE_OPTIONS: tuple[Option, ...] = (
         page=True,
     ),
     Option(
+        "--think-speed",
+        "divide the times that users think between two turns by X (default: as arrivals are)",
+        values.positive,
+        metavar="X",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--after-failure",
+        "what becomes of rows that wait for a request that failed: skip them, or send them all the "
+        "same (default skip)",
+        values.text,
+        "skip",
+        choices=("send", "skip"),
+        group="trace",
+        page=True,
+    ),
+    Option(
         "--input-tokens", "no trace: prompts of N tokens", values.count, metavar="N", group="trace"
     ),
     Option(

@@ -1,7 +1,8 @@
 """What sends a plan: each request becomes a light Locust user, at its due time or in turn.
 
 In go a run and its role; out go users in Locust's own group, one for each request of an open loop,
-N of them in a closed one. The plan is sent when `drive` returns and those users have ended.
+N of them in a closed one. A user who thinks between two turns is none of them. The plan is sent
+when `drive` returns and those users have ended.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from sagellm_benchmark.load.dispatch import Role
 from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.load.sessions import Sessions
 from sagellm_benchmark.schedule.planned import Planned
+from sagellm_benchmark.wire.outcome import Outcome
 
 
 class Driver:
@@ -31,10 +34,17 @@ class Driver:
         self._environment = environment
         self._run = run
         self._loop: OpenLoop | ClosedLoop | None = None
-        if run.plan is not None and role is Role.CLOSED:
-            self._loop = ClosedLoop(run.plan.planned(), self._job)
-        elif run.plan is not None:
-            self._loop = OpenLoop(run.plan.planned(), self._job, self._launch)
+        self._sessions: Sessions | None = None
+        plan = run.plan
+        if plan is None:
+            return
+        if plan.dependents is not None:
+            after_failure = run.settings.after_failure
+            self._sessions = Sessions(plan, run.skip, after_failure=after_failure)
+        if role is Role.CLOSED:
+            self._loop = ClosedLoop(plan.planned(), self._job, self._sessions)
+        else:
+            self._loop = OpenLoop(plan.planned(), self._job, self._launch, self._sessions)
 
     def drive(self) -> None:
         """Send all of it, or what comes before `stop`."""
@@ -48,26 +58,42 @@ class Driver:
         if loop is not None:
             for _ in range(run.settings.concurrency):
                 self._start_user(lambda: self._take_turns(loop))
+            loop.run()
 
     def stop(self) -> None:
         """Send no more."""
+        if self._sessions is not None:
+            self._sessions.stop()
         if self._loop is not None:
             self._loop.stop()
 
     def _job(self, planned: Planned) -> Job:
-        return self._run.requests.of_row(planned.seq, planned.row)
+        requests, sessions, seq = self._run.requests, self._sessions, planned.seq
+        if sessions is None:
+            return requests.of_row(seq, planned.row)
+        said, heard = sessions.conversation(seq), sessions.is_heard(seq)
+        return requests.of_row(seq, planned.row, said=said, keep_text=heard)
 
     def _launch(self, planned: Planned, job: Job, due_ns: int) -> None:
         run = self._run
         if run.full():
-            run.drop(planned.seq, job, due_ns)
+            outcome = run.drop(planned.seq, job, due_ns)
+            if self._sessions is not None:  # which may take long, and the next is due
+                self._start_user(lambda: self._ended(planned, job, outcome))
         else:
-            self._start_user(lambda: run.perform(planned.seq, job, due_ns))
+            self._start_user(lambda: self._perform(planned, job, due_ns))
 
     def _take_turns(self, loop: ClosedLoop) -> None:
         while (turn := loop.take()) is not None:
             planned, job = turn
-            self._run.perform(planned.seq, job)
+            self._perform(planned, job)
+
+    def _perform(self, planned: Planned, job: Job, due_ns: int | None = None) -> None:
+        self._ended(planned, job, self._run.perform(planned.seq, job, due_ns))
+
+    def _ended(self, planned: Planned, job: Job, outcome: Outcome | None) -> None:
+        if self._sessions is not None and outcome is not None:
+            self._sessions.ended(planned.seq, job, outcome)
 
     def _start_user(self, play: Callable[[], None]) -> None:
         user_class = self._environment.user_classes[0]

@@ -134,6 +134,7 @@ class Inputs:
             part,
             pace,
             closed=chosen.closed,
+            think_speed=chosen.think_speed,
             lengths=_lengths(chosen, server.context_tokens),
             wording=server.wording,
         )
@@ -142,8 +143,7 @@ class Inputs:
                 f"--model is missing: {plan.rows_without_model} of {plan.rows} rows name no "
                 f"model; write --model M (GET {chosen.host}/v1/models lists them)"
             )
-        if plan.made_prompts < plan.rows and chosen.endpoint != "chat":
-            _check_no_messages(plan, chosen.endpoint)
+        _check_endpoint(plan, chosen.endpoint)
         _check_warmup(plan, chosen)
         return plan
 
@@ -249,10 +249,15 @@ def _check_warmup(plan: Plan, chosen: Settings) -> None:
         )
 
 
-def _check_no_messages(plan: Plan, endpoint: str) -> None:
-    for planned in plan.planned():
-        if planned.row.messages is not None:
-            raise UsageError(
-                f"request {planned.row.request_id} is recorded as messages: send it with "
-                f"--endpoint chat, not {endpoint}"
-            )
+def _check_endpoint(plan: Plan, endpoint: str) -> None:
+    """Refuse what an endpoint cannot carry."""
+    if endpoint != "chat" and plan.messages is not None:
+        raise UsageError(
+            f"request {plan.messages} is recorded as messages: send it with --endpoint chat, not "
+            f"{endpoint}"
+        )
+    if endpoint == "embeddings" and plan.dependents is not None:
+        raise UsageError(
+            f"--endpoint embeddings: {plan.dependents.count} of {plan.rows} rows wait for replies "
+            "(depends_on), and an embedding is none: write --endpoint chat or completions"
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
@@ -20,6 +20,9 @@ from sagellm_benchmark.trace.prompts import Prompts
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.http import request_bytes
 from sagellm_benchmark.wire.openai import Ask, Endpoint, request_body
+
+if TYPE_CHECKING:
+    from sagellm_benchmark.load.conversation import Conversation
 
 NAME_LIMIT = 100
 """Most characters of a task's name for a request: Locust prints it as it is."""
@@ -37,6 +40,7 @@ class Job:
         name: Its name in Locust's tables and the groups.
         row: The trace's row; of a user's own task one without an id.
         keep_text: The caller wants the reply's text, whatever the settings say.
+        tokens: About how many its prompt has; 0 where nobody knows.
         cut: When its user leaves; None for one who stays.
     """
 
@@ -47,6 +51,7 @@ class Job:
     name: str
     row: Row
     keep_text: bool = False
+    tokens: int = 0
     cut: Cut | None = None
 
 
@@ -77,38 +82,84 @@ class Requests:
         self._headers = _headers(settings, api_key)
         self._leavers = Leavers.of(settings)
 
-    def of_row(self, seq: int, row: Row) -> Job:
+    def of_row(
+        self, seq: int, row: Row, *, said: Conversation | None = None, keep_text: bool = False
+    ) -> Job:
         """The request of a trace's row.
+
+        Args:
+            seq: Its number.
+            row: The row.
+            said: What was said before it, where it goes on with that.
+            keep_text: Somebody wants to know what the reply says.
 
         Raises:
             UsageError: The row names no model and neither does an option, or its content does not
                 fit the endpoint.
         """
-        settings = self._settings
-        if row.messages is not None and self._endpoint is not Endpoint.CHAT:
+        messages, prompt, tokens = self._content(row, said)
+        ask = self._ask(row, messages=messages, prompt=prompt)
+        cut = None if self._leavers is None else self._leavers.cut(row.request_id)
+        return self._job(
+            seq,
+            ask,
+            _asked(row, ask),
+            name=self._endpoint.value,
+            row=row,
+            headers=row.headers,
+            keep_text=keep_text,
+            tokens=tokens,
+            cut=cut,
+        )
+
+    def unsent(self, seq: int, row: Row) -> Job:
+        """What the record of a row needs that is not going to be sent: no content, no bytes."""
+        ask = self._ask(row)
+        request_id = self._request_id(seq)
+        return Job(b"", ask, _asked(row, ask), request_id, self._endpoint.value, row)
+
+    def _content(
+        self, row: Row, said: Conversation | None
+    ) -> tuple[list[dict[str, Any]] | None, str | None, int]:
+        """A row's messages, else its prompt, and about how many tokens it has, 0 for unknown."""
+        messages, prompt = row.messages, row.prompt
+        if messages is not None and self._endpoint is not Endpoint.CHAT:
             raise UsageError(
                 f"row {row.request_id} carries messages, which --endpoint {self._endpoint.value} "
                 f"does not take: write --endpoint chat"
             )
-        content = row.messages is not None or row.prompt is not None
-        prompt = row.prompt if content or self._prompts is None else self._prompts.text(row)
-        extra = {**(row.sampling or {}), **_body_parts(row), **(settings.extra_body or {})}
-        ask = Ask(
+        if said is None:
+            if messages is None and prompt is None and self._prompts is not None:
+                prompt = self._prompts.text(row)
+            return messages, prompt, row.input_tokens or 0
+        tokens = 0
+        if messages is None and prompt is None:
+            new = row.new_input_tokens or max(1, (row.input_tokens or 0) - said.tokens)
+            prompt = self._prompts.more(row.request_id, new)
+            tokens = said.tokens + new
+        if self._endpoint is not Endpoint.CHAT:
+            return None, said.and_then(prompt), tokens
+        return [*said.messages, *(messages or [{"role": "user", "content": prompt}])], None, tokens
+
+    def _ask(
+        self,
+        row: Row,
+        *,
+        messages: list[dict[str, Any]] | None = None,
+        prompt: str | None = None,
+    ) -> Ask:
+        settings = self._settings
+        return Ask(
             endpoint=self._endpoint,
             model=self.model(row),
             stream=self._streams(),
             prompt=prompt,
-            messages=row.messages,
+            messages=messages,
             max_tokens=self._max_tokens(row),
             exact=settings.output_length == "exact",
             temperature=settings.temperature,
-            extra=extra,
+            extra={**(row.sampling or {}), **_body_parts(row), **(settings.extra_body or {})},
             include_usage=self._streams(),
-        )
-        asked = Asked(input_tokens=row.input_tokens, output_tokens=ask.max_tokens)
-        cut = None if self._leavers is None else self._leavers.cut(row.request_id)
-        return self._job(
-            seq, ask, asked, name=self._endpoint.value, row=row, headers=row.headers, cut=cut
         )
 
     def of_task(
@@ -178,9 +229,10 @@ class Requests:
         row: Row,
         headers: Mapping[str, str] | None = None,
         keep_text: bool = False,
+        tokens: int = 0,
         cut: Cut | None = None,
     ) -> Job:
-        request_id = f"{self._run_id}-{seq}"
+        request_id = self._request_id(seq)
         payload = request_bytes(
             self._target.prefix + ask.endpoint.path,
             self._target.netloc,
@@ -192,7 +244,14 @@ class Requests:
             },
             request_body(ask),
         )
-        return Job(payload, ask, asked, request_id, name, row, keep_text, cut)
+        return Job(payload, ask, asked, request_id, name, row, keep_text, tokens, cut)
+
+    def _request_id(self, seq: int) -> str:
+        return f"{self._run_id}-{seq}"
+
+
+def _asked(row: Row, ask: Ask) -> Asked:
+    return Asked(input_tokens=row.input_tokens, output_tokens=ask.max_tokens)
 
 
 def _headers(settings: Settings, api_key: str | None) -> dict[str, str]:

@@ -26,6 +26,7 @@ from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.recorder import Recorder
 from sagellm_benchmark.record.segments import SegmentWriter
 from sagellm_benchmark.schedule.plan import Plan
+from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.trace.prompts import Prompts
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import CODES, Status
@@ -115,11 +116,16 @@ class Run:
         self.next_seq += 1
         return self.next_seq - 1
 
-    def perform(self, seq: int, job: Job, due_ns: int | None = None) -> None:
-        """Send one planned request, wait for its end and report it."""
+    def perform(self, seq: int, job: Job, due_ns: int | None = None) -> Outcome | None:
+        """Send one planned request, wait for its end and report it.
+
+        Returns:
+            Its outcome; None if the run is being stopped and nothing was sent.
+        """
         outcome = self.send(job, due_ns)
         if outcome is not None:
             self.report(seq, job, outcome)
+        return outcome
 
     def send(
         self,
@@ -145,8 +151,12 @@ class Run:
         self.recorder.planned += 1
         return self.engine.perform(job, due_ns, stop_when=stop_when, thrown=thrown)
 
-    def drop(self, seq: int, job: Job, due_ns: int) -> None:
-        """Count a request that fell due while the cap on requests in flight was reached."""
+    def drop(self, seq: int, job: Job, due_ns: int) -> Outcome:
+        """Count a request that fell due while the cap on requests in flight was reached.
+
+        Returns:
+            Its outcome.
+        """
         self.recorder.planned += 1
         outcome = Outcome(
             status=Status.DROPPED,
@@ -157,6 +167,13 @@ class Run:
             message=f"{self.settings.max_in_flight} requests were in flight",
         )
         self.report(seq, job, outcome)
+        return outcome
+
+    def skip(self, planned: Planned, at_ns: int, reason: str) -> None:
+        """Count a row that is not sent because of what became of one that it waited for."""
+        self.recorder.planned += 1
+        outcome = Outcome(status=Status.SKIPPED, due_ns=at_ns, ended_ns=at_ns, reason=reason)
+        self.report(planned.seq, self.requests.unsent(planned.seq, planned.row), outcome)
 
     def full(self) -> bool:
         """Whether the cap on requests in flight is reached."""

@@ -19,6 +19,7 @@ from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
 from sagellm_benchmark.report import target as targets
 from sagellm_benchmark.schedule.counts import FIRST_TOKEN_S, TOKEN_S, reply_s
+from sagellm_benchmark.schedule.dependents import Dependents
 from sagellm_benchmark.schedule.lengths import CLIP, DROP
 from sagellm_benchmark.schedule.plan import Plan
 
@@ -62,7 +63,7 @@ def plan_lines(
         for label, parts in _facts(plan, settings, server, run_dir):
             lines += _line(label, parts)
     lines += _line("you set", _given(settings) or ["nothing"], "  ")
-    lines += _line("defaults", _defaults(settings, replay=plan is not None), "  ")
+    lines += _line("defaults", _defaults(settings, plan), "  ")
     for text in (*remarks, *(() if plan is None else warnings(plan, settings, server))):
         lines += textwrap.wrap(text, WIDTH, initial_indent="! ", subsequent_indent="  ")
     return lines
@@ -72,6 +73,8 @@ def _facts(
     plan: Plan, settings: Settings, server: Mapping[str, Any], run_dir: str
 ) -> Iterator[tuple[str, list[str]]]:
     yield "rows", _rows(plan)
+    if plan.dependents is not None:
+        yield "sessions", _sessions(plan.dependents)
     if plan.made_prompts:
         yield "prompts", ["made to length", targets.wording(server["tokens"], server["asked"])]
     if limits := plan.lengths.words():
@@ -94,6 +97,17 @@ def _rows(plan: Plan) -> list[str]:
         parts.append(f"left out: {left_out:,} ({reasons})")
     if recorded := plan.rows - plan.made_prompts:
         parts.append(f"{figures.plural(recorded, 'prompt')} as recorded")
+    return parts
+
+
+def _sessions(dependents: Dependents) -> list[str]:
+    parts = [f"{figures.plural(dependents.count, 'request')} wait for the end of others"]
+    if dependents.continuing:
+        parts.append(f"{dependents.continuing:,} go on with the replies that come")
+    if dependents.orphans:
+        parts.append(
+            f"{dependents.orphans:,} would wait for what is not sent, and come at their time"
+        )
     return parts
 
 
@@ -240,13 +254,14 @@ def _given(settings: Settings) -> list[str]:
     ]
 
 
-def _defaults(settings: Settings, *, replay: bool) -> list[str]:
+def _defaults(settings: Settings, plan: Plan | None) -> list[str]:
+    alone = () if plan is not None and plan.dependents is not None else ("after_failure",)
     parts = [
         _flag(key, entry["value"])
         for key, entry in settings.describe().items()
-        if entry["source"] == "default" and not _off(entry["value"])
+        if entry["source"] == "default" and not _off(entry["value"]) and key not in alone
     ]
-    return parts + list(_implied(settings, replay=replay))
+    return parts + list(_implied(settings, replay=plan is not None))
 
 
 def _implied(settings: Settings, *, replay: bool) -> Iterator[str]:

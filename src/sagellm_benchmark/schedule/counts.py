@@ -1,14 +1,16 @@
 """The figures of a plan: how many rows, how much of everything, and the digest of it all.
 
 In: the rows of one pass, in due order. Out: totals, peaks, an estimate of how many requests fly at
-once, and a digest that is the same for the same schedule on any machine. Nothing of a row is kept
-but its session's id.
+once, and a digest that is the same for the same schedule on any machine. Kept of a row are 8 bytes
+where it has a session.
 """
 
 from __future__ import annotations
 
 import hashlib
-import heapq
+from array import array
+from heapq import heappop, heappush, heapreplace
+from typing import Any
 
 import msgspec
 
@@ -25,7 +27,12 @@ _NS_PER_S = 1_000_000_000
 _COARSE_S = 0.1
 _COARSE_TIES = 0.2
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_FIRST_TOKEN_NS = round(FIRST_TOKEN_S * _NS_PER_S)
+_TOKEN_NS = round(TOKEN_S * _NS_PER_S)
+_DIGEST_BYTES = 1 << 16
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_encode, _encode_into = _encoder.encode, _encoder.encode_into
 
 
 def reply_s(output_tokens: float) -> float:
@@ -40,31 +47,59 @@ class Count:
         header: The trace's.
 
     Attributes:
-        digest: SHA-256 of the schedule so far.
+        messages: The first row with recorded messages; None where there is none.
     """
 
     def __init__(self, header: Header) -> None:
         self.rows = 0
-        self.span_ns = 0
         self.input_tokens = 0
         self.output_tokens = 0
         self.peak_rate_per_s = 0
         self.peak_streams = 0
-        self.sessions: set[str] = set()
         self.made_prompts = 0
+        self.messages: str | None = None
         self.rows_without_model = 0
-        self.digest = hashlib.sha256(_encode([PROMPT_RULE, header.block_size]) + b"\n")
+        self._digest = hashlib.sha256(_encode([PROMPT_RULE, header.block_size]) + b"\n")
+        self._sessions = array("q")  # hashes: a million sessions' names would take 100 MB
+        self._timed = 0
         self._coarse_grid = (header.time_resolution_s or 0.0) >= _COARSE_S
         self._ties = 0
         self._first_ns: int | None = None
         self._last_ns = 0
-        self._bin = (0, 0)
+        self._second = self._in_second = 0
+        self._lines = bytearray()
         self._ends: list[int] = []
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the schedule so far, in hex."""
+        so_far = self._digest.copy()
+        so_far.update(self._lines)
+        return so_far.hexdigest()
+
+    @property
+    def span_ns(self) -> int:
+        """From the first due time to the last."""
+        return 0 if self._first_ns is None else self._last_ns - self._first_ns
 
     @property
     def mean_rate_per_s(self) -> float | None:
         """Rows a second between the first and the last; None where that is no time."""
-        return (self.rows - 1) / (self.span_ns / _NS_PER_S) if self.span_ns else None
+        return (self._timed - 1) / (self.span_ns / _NS_PER_S) if self.span_ns else None
+
+    @property
+    def period_s(self) -> float:
+        """From the first row to where the next would be, one mean gap behind the last."""
+        return self.span_ns / _NS_PER_S * self._timed / (self._timed - 1) if self.span_ns else 0.0
+
+    @property
+    def sessions(self) -> int:
+        """Different session ids."""
+        if not self._sessions:
+            return 0
+        import numpy as np
+
+        return int(np.unique(np.frombuffer(self._sessions, dtype=np.int64)).size)
 
     @property
     def coarse(self) -> bool:
@@ -73,38 +108,52 @@ class Count:
         return self.span_ns > 0 and (self._coarse_grid or tied)
 
     def add(self, planned: Planned) -> None:
-        """Count the next row."""
+        """Count the next row; one that waits has the due time that its arrival suggests."""
         row = planned.row
         self.rows += 1
+        output_tokens = row.output_tokens or 0
         self.input_tokens += row.input_tokens or 0
-        self.output_tokens += row.output_tokens or 0
+        self.output_tokens += output_tokens
         self.made_prompts += not row.has_content
+        if row.messages is not None and self.messages is None:
+            self.messages = row.request_id
         self.rows_without_model += not row.model
         if row.session_id is not None:
-            self.sessions.add(row.session_id)
+            self._sessions.append(hash(row.session_id))
         if planned.due_ns is not None:
-            self._due(planned.due_ns, row.output_tokens or 0)
-        self.digest.update(_canonical(planned))
+            self._due(planned.due_ns, output_tokens)
+        lines = self._lines
+        _encode_into(_canonical(planned), lines, -1)
+        lines += b"\n"
+        if len(lines) > _DIGEST_BYTES:
+            self._digest.update(lines)
+            lines.clear()
 
     def _due(self, due_ns: int, output_tokens: int) -> None:
+        self._timed += 1
         if self._first_ns is None:
             self._first_ns = due_ns
         elif due_ns == self._last_ns:
             self._ties += 1
         self._last_ns = due_ns
-        self.span_ns = due_ns - self._first_ns
-        second, count = due_ns // _NS_PER_S, 1
-        if second == self._bin[0]:
-            count += self._bin[1]
-        self._bin = (second, count)
-        self.peak_rate_per_s = max(self.peak_rate_per_s, count)
-        while self._ends and self._ends[0] <= due_ns:
-            heapq.heappop(self._ends)
-        heapq.heappush(self._ends, due_ns + round(reply_s(output_tokens) * _NS_PER_S))
-        self.peak_streams = max(self.peak_streams, len(self._ends))
+        second = due_ns // _NS_PER_S
+        if second == self._second:
+            self._in_second += 1
+        else:
+            self._second, self._in_second = second, 1
+        if self._in_second > self.peak_rate_per_s:
+            self.peak_rate_per_s = self._in_second
+        ends, end_ns = self._ends, due_ns + _FIRST_TOKEN_NS + output_tokens * _TOKEN_NS
+        if ends and ends[0] <= due_ns:
+            heapreplace(ends, end_ns)
+            while ends[0] <= due_ns:
+                heappop(ends)
+        else:
+            heappush(ends, end_ns)
+            self.peak_streams = max(self.peak_streams, len(ends))
 
 
-def _canonical(planned: Planned) -> bytes:
+def _canonical(planned: Planned) -> list[Any]:
     """One line of the schedule that the digest is over."""
     row = planned.row
     sent = [
@@ -112,20 +161,19 @@ def _canonical(planned: Planned) -> bytes:
         *(row.sampling, row.extra_body, row.headers, row.stream, row.lora_adapter),
     ]
     recorded = sent.count(None) < len(sent)
-    return (
-        _encode(
-            (
-                planned.seq,
-                planned.due_ns,
-                row.request_id,
-                row.operation,
-                row.model,
-                row.input_tokens,
-                row.output_tokens,
-                row.max_tokens,
-                row.prefix_block_ids,
-                hashlib.sha256(_encode(sent)).hexdigest() if recorded else None,
-            )
-        )
-        + b"\n"
-    )
+    line = [
+        planned.seq,
+        None if row.depends_on else planned.due_ns,
+        row.request_id,
+        row.operation,
+        row.model,
+        row.input_tokens,
+        row.output_tokens,
+        row.max_tokens,
+        row.prefix_block_ids,
+        hashlib.sha256(_encode(sent)).hexdigest() if recorded else None,
+    ]
+    if row.depends_on:
+        waits = (row.depends_on, planned.think_ns, row.relation)
+        line += [*waits, row.new_input_tokens, row.message_mode]
+    return line

@@ -3,7 +3,9 @@
 In: a trace, a selection, a pace. Out: rows in due order with their number and due time, as a stream
 that can be started again, and the figures of the one pass that checked them all. The same trace,
 selection and pace give the same digest on any machine; the salt and the text of made prompts are
-not part of it, the rule that makes them is. Held in memory: 8 bytes a row while checking.
+not part of it, the rule that makes them is. A row that waits for others has its number like any
+and no due time; it lies on disk until those are complete. Held in memory: 8 bytes a row while
+checking, and what `Dependents` holds.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.schedule.counts import Count
+from sagellm_benchmark.schedule.dependents import Dependents, Gathering
 from sagellm_benchmark.schedule.lengths import DROP, TOO_LONG, Fitting, Lengths
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.soundness import Soundness
@@ -32,7 +34,8 @@ class Plan:
 
     Attributes:
         rows: Requests.
-        span_s: First to last due time; 0 in a closed loop.
+        span_s: First to last due time, that of a row that waits taken from its arrival; 0 where
+            arrivals do not count.
         rate_per_s: Mean rate, (rows - 1) / span_s; None where there is no span.
         peak_rate_per_s: Most rows due within one whole second of the run's clock; None in a closed
             loop.
@@ -56,6 +59,8 @@ class Plan:
         lengths: How long a request may be.
         too_long: Rows that are longer: left out (then also in `drops`), or shortened.
         wording: How many words make the tokens of a made prompt.
+        messages: The first row with recorded messages; None where there is none.
+        dependents: The rows that wait for others; None where none does.
     """
 
     rows: int
@@ -80,11 +85,25 @@ class Plan:
     lengths: Lengths
     too_long: int
     wording: Wording
+    messages: str | None
+    dependents: Dependents | None
     _timetable: _Timetable = field(repr=False)
 
     def planned(self) -> Iterator[Planned]:
-        """Begin a new pass over the rows, in due order."""
-        return self._timetable.planned()
+        """Begin a new pass over the rows that wait for no others, in due order."""
+        every = self._timetable.planned()
+        return every if self.dependents is None else self._free(every, self.dependents)
+
+    def dependent(self, seq: int) -> Planned:
+        """A row that waits for others, by its number."""
+        row = self.dependents.row(seq)
+        return Planned(seq, None, row, self._timetable.think_ns(row))
+
+    @staticmethod
+    def _free(every: Iterator[Planned], dependents: Dependents) -> Iterator[Planned]:
+        for planned in every:
+            if not dependents.mended(planned.row).depends_on:
+                yield planned
 
 
 def make_plan(
@@ -93,6 +112,7 @@ def make_plan(
     pace: Pace,
     *,
     closed: bool = False,
+    think_speed: float | None = None,
     lengths: Lengths = NO_LIMIT,
     wording: Wording = ONE_TOKEN_A_WORD,
 ) -> Plan:
@@ -103,6 +123,7 @@ def make_plan(
         selection: The part of them to send.
         pace: How fast; of no effect in a closed loop.
         closed: Rows are sent when a user is free, not at a time.
+        think_speed: What think times are divided by; None for what arrivals are.
         lengths: How long a request may be.
         wording: How many words make the tokens of a made prompt.
 
@@ -111,12 +132,15 @@ def make_plan(
     """
     rows = _Rows(trace, selection, lengths)
     factor = 1.0 if closed else pace_factor(rows.fitting(), pace)
-    timetable = _Timetable(rows, factor, closed)
+    timetable = _Timetable(rows, factor, think_speed or factor, closed)
     fitting, soundness, count = Fitting(lengths), Soundness(), Count(trace.header)
+    gathering = Gathering()
     for planned in timetable.planned(fitting):
         soundness.add(planned.row)
         count.add(planned)
+        gathering.add(planned.seq, planned.row)
     fitting.finish(count.rows)
+    dependents = gathering.finish(soundness.hashes)
     drops = trace.drops
     if fitting.too_long and lengths.too_long == DROP:
         drops[TOO_LONG] = fitting.too_long
@@ -130,12 +154,12 @@ def make_plan(
         input_tokens=count.input_tokens,
         output_tokens=count.output_tokens,
         peak_streams=None if closed else count.peak_streams,
-        digest=count.digest.hexdigest(),
+        digest=count.digest,
         trace_sha256=trace.sha256,
         rows_read=rows_read,
         drops=drops,
         inversions=inversions,
-        sessions=len(count.sessions),
+        sessions=count.sessions,
         coarse=not closed and count.coarse,
         spread_ties_s=None if closed else spread_tick_s(trace.header),
         made_prompts=count.made_prompts,
@@ -145,6 +169,8 @@ def make_plan(
         lengths=lengths,
         too_long=fitting.too_long,
         wording=wording,
+        messages=count.messages,
+        dependents=dependents,
         _timetable=timetable,
     )
 
@@ -164,26 +190,24 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Timetable:
-    """The same with their due times."""
+    """The same with their due times, and with the time that a user thinks."""
 
     rows: _Rows
     factor: float
+    think_factor: float
     closed: bool
 
     def planned(self, fitting: Fitting | None = None) -> Iterator[Planned]:
+        """Every row; one that waits is due when its arrival suggests, if it has one."""
         origin_s = self.rows.selection.start_s
         for seq, row in enumerate(self.rows.fitting(fitting)):
-            arrival_s = _arrival_s(row)
+            arrival_s = row.arrival_time_s
             if origin_s is None:
                 origin_s = arrival_s
-            due_s = (arrival_s - origin_s) / self.factor
-            yield Planned(seq, None if self.closed else round(due_s * _NS_PER_S), row)
+            due_ns = None
+            if arrival_s is not None and not self.closed:
+                due_ns = round((arrival_s - origin_s) / self.factor * _NS_PER_S)
+            yield Planned(seq, due_ns, row, self.think_ns(row) if row.depends_on else 0)
 
-
-def _arrival_s(row: Row) -> float:
-    if row.arrival_time_s is None:
-        raise UsageError(
-            f"request {row.request_id} waits for others and has no arrival time; "
-            "such rows cannot be replayed yet"
-        )
-    return row.arrival_time_s
+    def think_ns(self, row: Row) -> int:
+        return round((row.think_time_s or 0.0) / self.think_factor * _NS_PER_S)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.schedule.dependents import continues
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.transforms import Selection, select
@@ -19,11 +20,15 @@ _OWN_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "
 
 
 class Soundness:
-    """Looks at the rows of one pass."""
+    """Looks at the rows of one pass.
+
+    Attributes:
+        hashes: Of the rows' ids, in order, until `finish`.
+    """
 
     def __init__(self) -> None:
         # Hashes, not ids: 16 million of them take 128 MB, and equal ones are looked at again.
-        self._hashes = array("q")
+        self.hashes = array("q")
 
     def add(self, row: Row) -> None:
         """Look at the next row.
@@ -31,16 +36,16 @@ class Soundness:
         Raises:
             UsageError: It cannot be sent.
         """
-        if row.message_mode == "delta" and row.turn_index:
+        if row.message_mode == "delta" and row.turn_index and not row.depends_on:
             raise UsageError(
-                f"request {row.request_id} carries only its own turn (message_mode delta); "
-                "such sessions cannot be replayed yet"
+                f"request {row.request_id} carries only its own turn (message_mode delta) and does "
+                "not say which turn comes before it: name that in depends_on"
             )
         if row.prompt_token_ids is not None:
             raise UsageError(
                 f"request {row.request_id} carries prompt_token_ids; such rows cannot be sent yet"
             )
-        if not row.input_tokens and not row.has_content:
+        if not (row.input_tokens or row.has_content or (row.new_input_tokens and continues(row))):
             raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
         for name, value in (row.headers or {}).items():
             if name.lower() in _OWN_HEADERS:
@@ -50,7 +55,7 @@ class Soundness:
                 )
             if flaw := header_flaw(name, value):
                 raise UsageError(f"request {row.request_id}: recorded header {name!r} {flaw}")
-        self._hashes.append(hash(row.request_id))
+        self.hashes.append(hash(row.request_id))
 
     def finish(self, trace: Trace, selection: Selection, drops: dict[str, int]) -> None:
         """Look at what only all rows show.
@@ -63,13 +68,13 @@ class Soundness:
         Raises:
             UsageError: No row is left, or an id comes twice.
         """
-        if not self._hashes:
+        if not self.hashes:
             dropped = f", dropped: {drops}" if drops else ""
             raise UsageError(
                 f"{trace.path or 'the trace'}: no rows to send ({trace.rows_read} read{dropped}); "
                 "see --start, --end"
             )
-        suspects = _repeated(self._hashes)
+        suspects = _repeated(self.hashes)
         if not suspects:
             return
         seen: set[str] = set()

@@ -106,6 +106,10 @@ class Prompts:
             parts.append(self._unique(row.request_id, total - written))
         return " ".join(parts)
 
+    def more(self, request_id: str, tokens: int) -> str:
+        """Words that a conversation goes on with: of this request alone, so many tokens of them."""
+        return self._unique(request_id, max(1, self._wording.reach(tokens)))
+
     def _block(self, block_id: int, words: int, *, root: bool) -> str:
         """The first `words` words of a block; only whole blocks are worth keeping."""
         whole = words >= self._least_whole

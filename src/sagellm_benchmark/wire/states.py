@@ -126,12 +126,13 @@ SHORT_BY_CHUNKS = 0.8
 
 
 LEFT = "user"
-"""Why a request was `cancelled` whose user left, as the run had asked for: no failure."""
+"""Why a request was `cancelled` whose user left, as the run had asked for, and why those behind it
+in its session were `skipped`: no failures."""
 
 
 def has_left(status: str, reason: str | None) -> bool:
     """Whether the simulated user left, rather than the run ended or something failed."""
-    return status == Status.CANCELLED.value and reason == LEFT
+    return reason == LEFT and status in (Status.CANCELLED.value, Status.SKIPPED.value)
 
 
 def http_code(http_status: int) -> ErrorCode:

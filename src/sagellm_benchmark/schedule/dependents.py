@@ -1,0 +1,279 @@
+"""Rows that wait for others: which wait for which, and where they lie until then.
+
+In: every row of the planning pass, in order. Out: by a row's number the numbers of those that wait
+for it, and the row itself. The rows lie on disk; held in memory are some 24 bytes a row of the
+trace, and nothing where no row waits. What holds: nobody waits for himself, not in a circle either,
+and who waits for nobody that is sent waits no more, but comes at his arrival time.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.schedule.shelf import Shelf
+from sagellm_benchmark.trace.row import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_decode = msgspec.msgpack.Decoder(Row).decode
+_NOBODY = -1
+
+
+def continues(row: Row) -> bool:
+    """Whether a row goes on with what was said before it: its words alone are not its prompt.
+
+    So does a row that carries its own turn only, and one without any content. What was recorded
+    whole (a history, a prompt, block ids) is sent as it was; a spawned row begins anew.
+    """
+    if not row.depends_on or row.relation == "spawn":
+        return False
+    if row.has_content:
+        return row.message_mode == "delta"
+    return row.prefix_block_ids is None
+
+
+class Gathering:
+    """Takes the rows of the planning pass."""
+
+    def __init__(self) -> None:
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._shelf: Shelf | None = None
+        self._seqs = array("i")
+        self._places = array("q")
+        self._continue = bytearray()
+        self._untimed = bytearray()
+        self._waiting = array("i")
+        self._for = array("q")  # hashes of ids: see `Soundness`
+
+    def add(self, seq: int, row: Row) -> None:
+        """Take the next row.
+
+        Raises:
+            UsageError: It waits for itself, or the disk is full.
+        """
+        names = row.depends_on
+        if not names:
+            return
+        if self._shelf is None:
+            self._shelf = Shelf()
+        self._seqs.append(seq)
+        self._places.append(self._shelf.put(self._encode(row)))
+        self._continue.append(continues(row))
+        self._untimed.append(row.arrival_time_s is None)
+        for name in names if len(names) == 1 else dict.fromkeys(names):
+            if name == row.request_id:
+                raise UsageError(f"request {name} waits for itself (depends_on)")
+            self._waiting.append(seq)
+            self._for.append(hash(name))
+
+    def finish(self, hashes: array[int]) -> Dependents | None:
+        """Find who waits for whom, once all rows have come.
+
+        Args:
+            hashes: Of the ids of all rows, in order.
+
+        Returns:
+            Who waits; None where nobody does.
+
+        Raises:
+            UsageError: A row waits for rows that are not sent and has no arrival time either, or
+                rows wait for one another in a circle.
+        """
+        if self._shelf is None:
+            return None
+        import numpy as np
+
+        self._shelf.flush()
+        wanted = np.frombuffer(self._for, dtype=np.int64)
+        parents = _numbers(np.frombuffer(hashes, dtype=np.int64), wanted)
+        found = parents != _NOBODY
+        waiting = np.frombuffer(self._waiting, dtype=np.int32)[found]
+        missing = frozenset(wanted[~found].tolist())
+        parents = parents[found]
+        edges = _Edges.between(parents, waiting, len(hashes))
+        seqs = np.frombuffer(self._seqs, dtype=np.int32)
+        dependents = Dependents(
+            edges=edges,
+            places=_dense(seqs, np.frombuffer(self._places, dtype=np.int64), len(hashes)),
+            heard=_heard(edges, seqs, self._continue, parents, waiting),
+            missing=missing,
+            orphans=int(np.count_nonzero(edges.parents[seqs] == 0)),
+            shelf=self._shelf,
+        )
+        untimed = np.frombuffer(self._untimed, dtype=bool)
+        _check_times(dependents, seqs[untimed & (edges.parents[seqs] == 0)])
+        _check_circles(dependents, edges.stuck())
+        return dependents
+
+
+def _check_times(dependents: Dependents, lost: np.ndarray) -> None:
+    if lost.size:
+        row = dependents.stored(int(lost[0]))
+        raise UsageError(
+            f"{_several(lost.size, 'waits', 'wait')} for others that are not sent, without an "
+            f"arrival time to come at instead, such as {row.request_id}, which waits for "
+            f"{row.depends_on[0]}: take in what they wait for, or take them out of the trace"
+        )
+
+
+def _check_circles(dependents: Dependents, stuck: np.ndarray) -> None:
+    if stuck.size:
+        row = dependents.stored(int(stuck[0]))
+        raise UsageError(
+            f"{_several(stuck.size, 'waits', 'wait')} in a circle or behind one, such as "
+            f"{row.request_id}, which waits for {row.depends_on[0]}: mend their depends_on"
+        )
+
+
+def _several(number: int, one: str, many: str) -> str:
+    return f"1 request {one}" if number == 1 else f"{number:,} requests {many}"
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Who waits for whom.
+
+    Attributes:
+        starts: Where those that wait for a row begin in `children`, shape (rows + 1,).
+        children: Numbers of rows that wait, sorted by what they wait for, shape (edges,).
+        parents: How many rows each waits for, shape (rows,).
+    """
+
+    starts: np.ndarray
+    children: np.ndarray
+    parents: np.ndarray
+
+    @classmethod
+    def between(cls, parents: np.ndarray, children: np.ndarray, rows: int) -> _Edges:
+        import numpy as np
+
+        starts = np.zeros(rows + 1, dtype=np.int32)
+        np.cumsum(np.bincount(parents, minlength=rows), out=starts[1:])
+        waits_for = np.bincount(children, minlength=rows).astype(np.int32)
+        return cls(starts, children[np.argsort(parents, kind="stable")], waits_for)
+
+    def behind(self, seq: int) -> list[int]:
+        return self.children[self.starts[seq] : self.starts[seq + 1]].tolist()
+
+    def stuck(self) -> np.ndarray:
+        """Rows that nothing can ever free; none where all wait for earlier rows."""
+        import numpy as np
+
+        numbers = np.arange(self.parents.size, dtype=np.int32)
+        before = np.repeat(numbers, np.diff(self.starts))
+        if (before < self.children).all():
+            return before[:0]
+        left = self.parents.tolist()
+        free = np.flatnonzero(self.parents == 0).tolist()
+        while free:
+            for child in self.behind(free.pop()):
+                left[child] -= 1
+                if not left[child]:
+                    free.append(child)
+        return np.flatnonzero(left)
+
+
+class Dependents:
+    """The rows that wait for others.
+
+    Args:
+        edges: Who waits for whom.
+        places: Where each lies, shape (rows,).
+        heard: Whose words each goes on with, -1 for nobody's, shape (rows,).
+        missing: Hashes of ids that are waited for and belong to no row.
+        orphans: Rows that wait for such ids alone, and therefore do not wait.
+        shelf: Where they lie.
+
+    Attributes:
+        count: Rows that wait.
+        orphans: As given.
+        continuing: Rows that go on with what was said before.
+    """
+
+    def __init__(
+        self,
+        *,
+        edges: _Edges,
+        places: np.ndarray,
+        heard: np.ndarray,
+        missing: frozenset[int],
+        orphans: int,
+        shelf: Shelf,
+    ) -> None:
+        self._edges = edges
+        self._places = places
+        self._heard = heard
+        self._missing = missing
+        self._shelf = shelf
+        self.count = int((edges.parents > 0).sum())
+        self.orphans = orphans
+        self.continuing = int((heard != _NOBODY).sum())
+
+    def behind(self, seq: int) -> list[int]:
+        """Those that wait for a row."""
+        return self._edges.behind(seq)
+
+    def parents(self, seq: int) -> int:
+        """How many rows a row waits for."""
+        return int(self._edges.parents[seq])
+
+    def hears(self, seq: int) -> int | None:
+        """Whose words a row goes on with: the first that it waits for; None for nobody's."""
+        heard = int(self._heard[seq])
+        return None if heard == _NOBODY else heard
+
+    def row(self, seq: int) -> Row:
+        """A row that waits."""
+        return self.mended(self.stored(seq))
+
+    def stored(self, seq: int) -> Row:
+        """A row as the trace has it."""
+        return _decode(self._shelf.get(int(self._places[seq])))
+
+    def mended(self, row: Row) -> Row:
+        """A row that waits for nobody but rows that are sent."""
+        if self._missing and row.depends_on:
+            row.depends_on = [name for name in row.depends_on if hash(name) not in self._missing]
+            if not row.depends_on:
+                row.think_time_s = row.relation = None
+                row.input_tokens = row.input_tokens or row.new_input_tokens
+        return row
+
+
+def _numbers(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where each wanted hash stands among the known ones; -1 for one that does not."""
+    import numpy as np
+
+    by_hash = np.argsort(known, kind="stable").astype(np.int32)
+    place = np.searchsorted(known, wanted, sorter=by_hash).astype(np.int32)
+    place[place == known.size] = 0
+    numbers = by_hash[place]
+    numbers[known[numbers] != wanted] = _NOBODY
+    return numbers
+
+
+def _dense(seqs: np.ndarray, values: np.ndarray, rows: int) -> np.ndarray:
+    import numpy as np
+
+    dense = np.full(rows, _NOBODY, dtype=values.dtype)
+    dense[seqs] = values
+    return dense
+
+
+def _heard(
+    edges: _Edges, seqs: np.ndarray, going_on: bytearray, parents: np.ndarray, waiting: np.ndarray
+) -> np.ndarray:
+    """Of each row that goes on with what was said, the first one that it waits for."""
+    import numpy as np
+
+    # A row's edges lie together, in the order in which it names what it waits for.
+    named, first = np.unique(waiting, return_index=True)
+    heard = _dense(named, parents[first], edges.parents.size).astype(np.int32)
+    heard[seqs[~np.frombuffer(going_on, dtype=bool)]] = _NOBODY
+    return heard
