@@ -72,11 +72,12 @@ What will happen
   you set   --trace traces/a.jsonl  --speed 2 (env)  --header X-Team=***
             --warmup 30s  --slo ttft_ms<=500 --slo error_rate<=0.01
             --host http://127.0.0.1:8000
-  defaults  --too-long fail  --seed 0  --salt run  --endpoint chat  --output-length cap
-            --first-token-timeout 120  --idle-timeout 60  --timeout 600
-            --retry 0  --token-source auto  --itl list  --keep-content none
-            --out runs  --stop-timeout 30  temperature: the server's
-            no cap on requests in flight  no user leaves early
+  defaults  --after-failure skip  --too-long fail  --seed 0  --salt run
+            --endpoint chat  --output-length cap  --first-token-timeout 120
+            --idle-timeout 60  --timeout 600  --retry 0  --token-source auto
+            --itl list  --keep-content none  --out runs  --stop-timeout 30
+            temperature: the server's  no cap on requests in flight
+            no user leaves early
 """
 
 

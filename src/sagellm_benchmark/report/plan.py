@@ -63,7 +63,7 @@ def plan_lines(
         for label, parts in _facts(plan, settings, server, run_dir):
             lines += _line(label, parts)
     lines += _line("you set", _given(settings) or ["nothing"], "  ")
-    lines += _line("defaults", _defaults(settings, plan), "  ")
+    lines += _line("defaults", _defaults(settings, replay=plan is not None), "  ")
     for text in (*remarks, *(() if plan is None else warnings(plan, settings, server))):
         lines += textwrap.wrap(text, WIDTH, initial_indent="! ", subsequent_indent="  ")
     return lines
@@ -254,14 +254,13 @@ def _given(settings: Settings) -> list[str]:
     ]
 
 
-def _defaults(settings: Settings, plan: Plan | None) -> list[str]:
-    alone = () if plan is not None and plan.dependents is not None else ("after_failure",)
+def _defaults(settings: Settings, *, replay: bool) -> list[str]:
     parts = [
         _flag(key, entry["value"])
         for key, entry in settings.describe().items()
-        if entry["source"] == "default" and not _off(entry["value"]) and key not in alone
+        if entry["source"] == "default" and not _off(entry["value"])
     ]
-    return parts + list(_implied(settings, replay=plan is not None))
+    return parts + list(_implied(settings, replay=replay))
 
 
 def _implied(settings: Settings, *, replay: bool) -> Iterator[str]:
