@@ -14,7 +14,7 @@ RUNTIME := $(VENV)/.runtime-$(VERSION)
 DEV := $(VENV)/.dev-$(VERSION)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check -qq install
 
-.PHONY: help demo test integration bench lint format clean
+.PHONY: help demo test integration bench lint types coverage format hooks bump release-check package clean
 .NOTPARALLEL:
 
 help:
@@ -22,8 +22,14 @@ help:
 	@echo "make test         unit tests"
 	@echo "make integration  tests against the real gateway, the official Protocol and the built wheel"
 	@echo "make bench        what the client costs: time per token, CPU and memory of a run"
-	@echo "make lint         ruff, the import contract, the length of modules"
+	@echo "make lint         ruff, the import contract, workflows, changelog and version, the length of modules"
+	@echo "make types        mypy on src"
+	@echo "make coverage     unit tests with coverage, 90 % at least"
 	@echo "make format       let ruff format and fix"
+	@echo "make hooks        let git check each commit and each push of this clone"
+	@echo "make bump PART=minor|build  raise the version and give it what is unreleased"
+	@echo "make release-check [TAG=v...]  is what is committed a release?"
+	@echo "make package      build the released wheel and the plain one, and try both; uploads nothing"
 	@echo "make clean        remove the environment and what was built"
 
 demo: $(RUNTIME)
@@ -42,15 +48,43 @@ lint: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python .ci/rules.py form
+	$(BIN)/zizmor --offline --no-progress --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/issue.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@find src -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 330 \
 		{ print $$2 ": " $$1 " lines, 330 at most: split it"; bad = 1 } END { exit bad }'
+
+types: $(DEV)
+	$(BIN)/mypy
+
+# Whole processes are followed in a few tests only: a program that is watched is too slow for the others.
+coverage: $(DEV)
+	$(BIN)/python -m pytest -m "not integration" --cov=sagellm_benchmark --cov-report=
+	$(BIN)/python -m pytest -m "not integration" --cov=sagellm_benchmark --cov-append \
+		--cov-config=.ci/processes.coveragerc --cov-report=term:skip-covered --cov-report=html \
+		--cov-fail-under=90 $(FOLLOWED)
 
 format: $(DEV)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+hooks: $(DEV)
+	git config core.hooksPath .githooks
+
+bump:
+	@$(PYTHON) .ci/rules.py bump "$(PART)"
+
+release-check:
+	@$(PYTHON) .ci/rules.py form
+	@$(PYTHON) .ci/rules.py release $(TAG)
+
+package: $(MADE)
+	$(BIN)/python .ci/package.py $(ALSO_ON)
+
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info
+	rm -rf $(VENV) build dist htmlcov .coverage src/*.egg-info
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; $(PYTHON) is $(VERSION)")'

@@ -6,4 +6,11 @@ fast.
 
 from __future__ import annotations
 
-__version__ = "0.5.5.0"
+
+def __getattr__(name: str) -> str:
+    """`__version__`, from the package's metadata; looked up when asked for, since that is slow."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("isagellm-benchmark")

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from sagellm_benchmark import __version__
 from sagellm_benchmark.cli import check, demo, locustfile, run, sim, trace
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.redact import printable
@@ -30,6 +29,17 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read on."""
         self.exit(EXIT_USAGE, printable(f"error: {message} (see {self.prog} --help)\n"))
+
+
+class Version(argparse.Action):
+    """`--version`: looks the version up when it is asked for, and not whenever a parser is made."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """Print it and end the program."""
+        from sagellm_benchmark import __version__
+
+        print(f"{parser.prog} {__version__}")
+        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,7 +91,7 @@ def _parser() -> Parser:
         description="Replay LLM request traces and measure every token.",
         epilog="Start with: sagellm-benchmark demo",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (demo, check, run, locustfile, trace, sim):
         command.add_parser(commands)
