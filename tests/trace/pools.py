@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import fsum
 from pathlib import Path
 from random import Random
 
@@ -52,7 +53,7 @@ def _dataset(random: Random, shortest: int) -> bytes:
 def _shares(random: Random, shortest: int) -> str:
     weights = [round(random.random(), 3) + 0.001 for _ in range(12)]
     counts = (shortest + 7 * place for place in range(12))
-    shares = zip(counts, (weight / sum(weights) for weight in weights), strict=True)
+    shares = zip(counts, (weight / fsum(weights) for weight in weights), strict=True)
     return repr(dict(shares))
 
 

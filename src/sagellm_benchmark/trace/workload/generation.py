@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, repeat
-from math import inf
+from math import fsum, inf
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +158,14 @@ class _Cast:
 
     def _add_alike(self, client: Client, name: str, tree: Tree, pairs: Pairs | None) -> None:
         weights = zipf_weights(client.skew, client.count)
+        # Exactly rounded: Python's own sum of floats differs from 3.12 on.
+        total = fsum(weights)
         for number, weight in enumerate(weights, 1):
             own = name if client.count == 1 else f"{name}-{number}"
             draws = self.draws.named(own)
             seconds: Iterator[float] = repeat(0.0)
             if client.rate is not None:
-                curve = as_curve(client.rate).scaled(weight / sum(weights))
+                curve = as_curve(client.rate).scaled(weight / total)
                 gaps = arrivals.gaps_of(client.arrivals)
                 seconds = arrivals.renewals(curve, gaps, draws, self._most)
             self._add(client, own, tree, sizes(client, pairs, draws, self._most), seconds)
@@ -176,7 +178,7 @@ class _Cast:
         factor = 1.0
         if client.servegen.rate is not None:
             until_s = min(self._end_s, max(curve.end_s for curve in curves))
-            factor = client.servegen.rate * until_s / sum(each.count(until_s) for each in curves)
+            factor = client.servegen.rate * until_s / fsum(each.count(until_s) for each in curves)
         for measured, curve in zip(pool, curves, strict=True):
             own = f"{name}-{measured.name}"
             draws = self.draws.named(own)

@@ -17,6 +17,7 @@ import json
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 
 from sagellm_benchmark.errors import InputError
@@ -126,7 +127,7 @@ def read_pool(
             left_out += 1
     if not measured:
         raise InputError(f"no client sends between {from_s:g} s and {until_s:g} s", folder)
-    measured.sort(key=lambda each: -sum(window.rate for window in each.windows))
+    measured.sort(key=lambda each: -fsum(window.rate for window in each.windows))
     return measured[:clients], left_out
 
 
