@@ -46,7 +46,7 @@ def test_arrival_figures_are_numpys(tmp_path_factory, millis):
     assert figures["rate_per_s"] == pytest.approx(len(gaps) / span_s)
     assert figures["iat"]["cv"] == pytest.approx(gaps.std() / gaps.mean(), abs=1e-6)
     assert figures["iat"]["ties"] == sum(a == b for a, b in pairwise(times)) / len(gaps)
-    for width_s in (1, 10, 60):
+    for width_s in (1, 10, 60, 600):
         index = ((times - times[0]) // width_s).astype(int)
         counts = np.bincount(index)[: index[-1]]
         expected = None if len(counts) < 2 else pytest.approx(counts.var() / counts.mean())
@@ -70,7 +70,7 @@ def test_what_is_unknown_is_none(tmp_path):
     figures = inspect(open_trace(native(tmp_path / "t.jsonl", {})))
     assert (figures["rows"], figures["span_s"], figures["rate_per_s"]) == (1, 0.0, None)
     assert figures["iat"] == {"cv": None, "ties": None}
-    assert figures["idc"] == {"1": None, "10": None, "60": None}
+    assert set(figures["idc"].values()) == {None}
     assert (figures["output_tokens"], figures["prefix_hit"]) == (None, None)
 
 
