@@ -110,9 +110,9 @@ def _bullets(text: str) -> list[str]:
 def _collect(line: str, texts: list[str]) -> None:
     """Add a line to the entries: a new one, or what follows of the last."""
     if line.startswith("- "):
-        texts.append(line[2:].strip())
+        texts.append(" ".join(line[2:].split()))
     elif line.startswith("  ") and texts:
-        texts[-1] += f" {line.strip()}"
+        texts[-1] += f" {' '.join(line.split())}"
 
 
 def _titled(line: str, number: int) -> Section:
