@@ -55,12 +55,25 @@ def test_reading_stops_early():
     assert len(list(select(endless(), Selection(limit=7)))) == 7
 
 
-def test_rows_without_a_time_cannot_be_selected():
-    """A part of a trace by time needs times: the request that has none is named."""
-    made = [Row(request_id="late", depends_on=["x"])]
-    assert list(select(iter(made), Selection())) == made
-    with pytest.raises(UsageError, match="request late has no arrival time"):
-        list(select(iter(made), Selection(limit=1)))
+def test_rows_without_a_time_go_with_their_session():
+    """What waits is taken where its session was, else with the row before it, and counts."""
+    rows = [
+        Row(request_id="a0", arrival_time_s=0.0, session_id="a"),
+        Row(request_id="alone", depends_on=["a0"]),
+        Row(request_id="b0", arrival_time_s=1.0, session_id="b"),
+        Row(request_id="a1", depends_on=["a0"], session_id="a"),
+        Row(request_id="after", depends_on=["b0"]),
+        Row(request_id="b1", depends_on=["b0"], session_id="b"),
+    ]
+
+    def taken(**part):
+        return [row.request_id for row in select(iter(rows), Selection(**part))]
+
+    assert taken() == [row.request_id for row in rows]
+    assert taken(start_s=0.5) == ["b0", "after", "b1"]
+    assert taken(end_s=0.5) == ["a0", "alone"]
+    assert taken(limit=2) == ["a0", "alone", "a1"]
+    assert taken(limit=3, cut_sessions=True) == ["a0", "alone", "b0"]
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,7 @@ class Selection:
         return {"op": "select", **said} if said.keys() - {"cut_sessions"} else None
 
     def applied(self, trace: Trace) -> Trace:
-        """The part as a trace, which begins at the start.
-
-        Raises:
-            UsageError: A part is asked of rows that have no arrival time; raised while iterating.
-        """
+        """The part as a trace, which begins at the start."""
         said = self.described()
         if said is None:
             return trace
@@ -167,31 +163,32 @@ def pace_factor(rows: Iterator[Row], pace: Pace) -> float:
 def select(rows: Iterator[Row], selection: Selection) -> Iterator[Row]:
     """Yield the selected rows with their arrivals unchanged, and stop reading as soon as possible.
 
-    Raises:
-        UsageError: A part is asked of rows that have no arrival time of their own.
+    A row without an arrival time waits for others. It goes with its session: it is taken where a
+    row of that was. Without a session it goes with the row before it.
     """
     if selection.described() is None:
         yield from rows
         return
-    taken = 0
-    followed: set[str] = set()
+    taken, inside = 0, False
+    begun: set[str] = set()
     for row in rows:
-        if row.arrival_time_s is None:
-            raise UsageError(
-                f"request {row.request_id} has no arrival time (it waits for others); "
-                "--start, --end and --limit need one on every row"
-            )
-        if selection.start_s is not None and row.arrival_time_s < selection.start_s:
+        at_s = row.arrival_time_s
+        if at_s is None:
+            if not (inside if row.session_id is None else row.session_id in begun):
+                continue
+        elif selection.start_s is not None and at_s < selection.start_s:
+            inside = False
             continue
-        if selection.end_s is not None and row.arrival_time_s >= selection.end_s:
+        elif selection.end_s is not None and at_s >= selection.end_s:
             return
-        if selection.limit is None or taken < selection.limit:
+        inside = selection.limit is None or taken < selection.limit
+        if inside:
             taken += 1
-            if row.session_id is not None and not selection.cut_sessions:
-                followed.add(row.session_id)
-        elif not followed:
+            if row.session_id is not None:
+                begun.add(row.session_id)
+        elif selection.cut_sessions or not begun:
             return
-        elif row.session_id not in followed:
+        elif row.session_id not in begun:
             continue
         yield row
 
