@@ -114,11 +114,11 @@ def _try(wheel: Path, python: str, work: Path) -> None:
     empty.mkdir()
     for kind in ("replay", "closed", "task"):
         _run([programs / "sagellm-benchmark", "locustfile", kind], empty)
-    _run([programs / "sagellm-benchmark", "demo"], empty, fine=(0, _SPOILED))
-    summary = json.loads((empty / "runs" / "latest" / "summary.json").read_text(encoding="utf-8"))
-    counts = summary["counts"]
-    if not counts["planned"] == counts["ok"] > 0:
-        raise BrokenRule(f"{wheel.name} on {told}: demo counted {counts}")
+    shown = _run([programs / "sagellm-benchmark", "demo"], empty, fine=(0, _SPOILED))
+    summary = empty / "runs" / "latest" / "summary.json"
+    counts = json.loads(summary.read_text(encoding="utf-8"))["counts"] if summary.exists() else {}
+    if not counts or not counts["planned"] == counts["ok"] > 0:
+        raise BrokenRule(f"{wheel.name} on {told}: demo counted {counts}\n{shown}")
     seconds = time.monotonic() - started
     name = f"{wheel.parent.name} {wheel.name}"
     print(f"{name} on {told}: demo {counts['ok']} ok, {seconds:.0f} s", flush=True)
@@ -150,7 +150,7 @@ def _run(
     if done.returncode not in fine:
         words = " ".join(str(part) for part in command)
         raise BrokenRule(f"exit code {done.returncode}: {words}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":
