@@ -39,7 +39,7 @@ FAULTS: tuple[tuple[dict[str, Any], set[str]], ...] = (
     ({"do": "stall"}, {"timeout"}),
     ({"do": "stall", "after_tokens": 5}, {"timeout"}),
     ({"do": "comments", "after_tokens": 2}, {"timeout"}),
-    ({"do": "drip", "after_tokens": 2, "interval_ms": 20}, {"timeout"}),
+    ({"do": "drip", "after_tokens": 2, "interval_ms": 30}, {"timeout"}),
     ({"do": "split", "bytes": 11}, {"ok"}),
     ({"do": "no_done"}, {"ok"}),
     ({"do": "open_after_done"}, {"ok"}),
@@ -118,8 +118,8 @@ def run(url: str, folder: Path, requests: int, rate: float) -> tuple[int, list[t
     """
     command = [*PROGRAM, "run", "--host", url, "--model", MODEL, "--out", str(folder)]
     command += ["--run-id", "soak", "--input-tokens", "50", "--output-tokens", str(TOKENS)]
-    command += ["--requests", str(requests), "--rate", str(rate), "--first-token-timeout", "2"]
-    command += ["--idle-timeout", "2", "--timeout", "5", "--slo", "error_rate<=1"]
+    command += ["--requests", str(requests), "--rate", str(rate), "--first-token-timeout", "4"]
+    command += ["--idle-timeout", "4", "--timeout", "12", "--slo", "error_rate<=1"]
     samples = []
     began = time.monotonic()
     with (folder / "out").open("wb") as out:

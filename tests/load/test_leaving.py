@@ -15,7 +15,7 @@ ROWS = [f"row-{number}" for number in range(4000)]
 
 def leavers(rate, seed=0, after="20tok"):
     """As the options ask."""
-    raw = {"trace": "t", "cancel_rate": str(rate), "cancel_after": after, "seed": str(seed)}
+    raw = {"trace": "Q1", "cancel_rate": str(rate), "cancel_after": after, "seed": str(seed)}
     return Leavers.of(make_settings(raw, host="http://h"))
 
 
@@ -57,7 +57,7 @@ def test_when_they_leave():
     """Tokens are counted, seconds are nanoseconds; what was asked is kept as it was written."""
     assert leavers(1).cut("a") == Cut("20tok", tokens=20)
     assert leavers(1, after="1.5s").cut("a") == Cut("1.5s", wait_ns=1_500_000_000)
-    assert Leavers.of(make_settings({"trace": "t"}, host="http://h")) is None
+    assert Leavers.of(make_settings({"trace": "Q1"}, host="http://h")) is None
 
 
 @settings(derandomize=True, deadline=None)
