@@ -114,7 +114,13 @@ CONTRADICTIONS = [
     ({**TRACE, "too_long": "split"}, "--too-long must be one of drop, clip, fail"),
     ({**TRACE, "retry": "-1"}, "--retry must be at least 0"),
     ({**TRACE, "limit": "0"}, "--limit must be at least 1"),
-    ({**TRACE, "token_source": "guess"}, "--token-source must be one of auto, usage, chunks"),
+    ({**TRACE, "token_source": "guess"}, "--token-source must be one of auto, usage, tokenizer"),
+    ({**TRACE, "token_source": "tokenizer"}, "--token-source tokenizer needs --tokenizer PATH"),
+    (
+        {**TRACE, "tokenizer": "t", "tokens_per_word": "2"},
+        "--tokenizer and --tokens-per-word exclude each other",
+    ),
+    ({**TRACE, "model": "m", "model_map": "a=b"}, "--model and --model-map exclude each other"),
     ({**TRACE, "run_id": "../up"}, "--run-id must be 1 to 64"),
 ]
 

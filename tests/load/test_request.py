@@ -233,7 +233,6 @@ def test_headers_that_would_break_the_request(headers):
         ({"model": None}, "theirs", "theirs"),
         ({"model": None, "model_map": "theirs=ours,x=y"}, "theirs", "ours"),
         ({"model": None, "model_map": "theirs=ours"}, "another", "another"),
-        ({"model": "mine", "model_map": "theirs=ours"}, "theirs", "mine"),
         ({"model": "mine"}, None, "mine"),
     ],
     ids=str,

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.trace.prompts import Prompts, Wording, vocabulary
+from sagellm_benchmark.trace.prompts import Prompts, Wording
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import open_trace
+from sagellm_benchmark.trace.vocabulary import plain
 
 fixed = settings(derandomize=True, deadline=None)
 GOLDEN = "6368c26aba0980cb002ec1312018e8f7514f87fd3ad08c8801a4fb30cffb599b"
@@ -55,7 +56,7 @@ def test_no_process_makes_other_bytes(seed):
 
 def test_the_vocabulary_is_plain():
     """4,096 different plain lowercase ASCII words."""
-    words = vocabulary()
+    words = plain().words
     assert len(set(words)) == len(words) == 4096
     assert all(word.isascii() and word.isalpha() and word.islower() for word in words)
 
@@ -67,7 +68,7 @@ def test_a_prompt_has_a_word_a_token(tokens, blocks, salt):
     ids = list(range(7, 7 + -(-tokens // 64))) if blocks else None
     text = Prompts(salt, 64).text(_row(tokens, ids))
     assert len(text.split(" ")) == tokens
-    assert set(text.split(" ")) <= set(vocabulary())
+    assert set(text.split(" ")) <= set(plain().words)
 
 
 @fixed

@@ -167,10 +167,17 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "--token-source",
-        "what counts output tokens (default auto: usage, else chunks)",
+        "what counts output tokens (default auto: usage, else tokenizer, else chunks)",
         values.text,
         "auto",
-        choices=("auto", "usage", "chunks"),
+        choices=("auto", "usage", "tokenizer", "chunks"),
+    ),
+    Option(
+        "--tokenizer",
+        "the model's tokenizer.json, or its directory: makes prompts to length, and counts "
+        "replies without usage",
+        values.text,
+        metavar="PATH",
     ),
     Option(
         "--itl",

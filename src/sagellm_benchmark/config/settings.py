@@ -140,6 +140,7 @@ def make_settings(
         _no_trace_options(values)
     else:
         _check_load(values)
+    _check_names(values)
     return settings
 
 
@@ -219,6 +220,20 @@ def _check_load(values: Mapping[str, Any]) -> None:
             "nobody is asked how long the model's context is"
         )
     _check_leaving(values)
+
+
+def _check_names(values: Mapping[str, Any]) -> None:
+    """Who counts tokens, and which model is asked."""
+    if values["tokenizer"] is None:
+        if values["token_source"] == "tokenizer":
+            raise UsageError("--token-source tokenizer needs --tokenizer PATH, the model's own")
+    elif values["tokens_per_word"] is not None:
+        raise UsageError("--tokenizer and --tokens-per-word exclude each other: keep one")
+    if values["model"] is not None and values["model_map"] is not None:
+        raise UsageError(
+            "--model and --model-map exclude each other: --model goes with every row, --model-map "
+            "renames the rows' own"
+        )
 
 
 def _check_leaving(values: Mapping[str, Any]) -> None:

@@ -149,6 +149,7 @@ class Coordinator:
             prepared.target,
             prepared.plan,
             (columns.add,),
+            self.inputs.tokenizer(prepared.settings),
         )
         self._manifest = Manifest(run, prepared.server)
         self._manifest.write()
@@ -281,6 +282,7 @@ class Coordinator:
 
     def _finish(self, run: Run) -> None:
         run.stopping = True
+        run.settle()
         self._live.close()
         interrupted = self._broken or self._signals.received
         result = finish(

@@ -62,6 +62,7 @@ class Engine:
         secrets: What no message may show.
         keep_text: Keep the replies' text in the outcomes, so much of it as a record may hold.
         retries: How often to try again to connect, where a connection never stood.
+        count: Keep all that replies say in the outcomes, so that their tokens can be counted.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Engine:
         secrets: tuple[str, ...] = (),
         keep_text: bool = False,
         retries: int = 0,
+        count: bool = False,
     ) -> None:
         self.target = target
         self.counts = Counts()
@@ -80,6 +82,7 @@ class Engine:
         self._secrets = secrets
         self._keep_text = keep_text
         self._retries = retries
+        self._count = count
         self._draining = Event()
         self._pool = Pool()
         self.peers: set[str] = set()
@@ -126,6 +129,7 @@ class Engine:
             keep_text=self._keep_text or job.keep_text,
             room=None if job.keep_text else TEXT_BYTES + 1,  # one more tells that it was cut
             secrets=self._secrets,
+            count=self._count,
         )
         exchange = Exchange(
             reply, self._deadlines, sent_ns, job.ask.stream, stop_when=stop_when, cut=job.cut

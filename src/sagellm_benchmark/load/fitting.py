@@ -2,7 +2,8 @@
 
 In go a probe and what is known of the server; out comes the same with a wording: so many tokens a
 word, and so many that its template adds to any prompt. The prompts are the same for everybody and
-at any time, so that two runs against one server make the same prompts.
+at any time, so that two runs against one server make the same prompts. With a tokenizer the wording
+is known; then both count the two prompts, which tells whether it is the one that the target has.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sagellm_benchmark.load.probe import Heard, Probe
 from sagellm_benchmark.load.server import SAGELLM, Server
 from sagellm_benchmark.trace.prompts import Prompts, Wording
 from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.trace.tokenizer import Tokenizer
 from sagellm_benchmark.wire.openai import Ask, Endpoint
 
 SHORT_WORDS, LONG_WORDS = 32, 544
@@ -22,7 +24,9 @@ SHORT_WORDS, LONG_WORDS = 32, 544
 _LEAST, _MOST = 0.1, 100.0
 
 
-def fitted(probe: Probe, server: Server, settings: Settings) -> Server:
+def fitted(
+    probe: Probe, server: Server, settings: Settings, tokenizer: Tokenizer | None = None
+) -> Server:
     """Find out how many tokens the server makes of a word, from a short and a long prompt."""
     if server.unfitted is not None:
         return server
@@ -38,6 +42,9 @@ def fitted(probe: Probe, server: Server, settings: Settings) -> Server:
         return replace(server, unfitted=why)
     counts = (*server.counts, (words, tokens))
     server = replace(server, counts=counts)
+    if tokenizer is not None:
+        recounts = [tokenizer.count(prompt(settings, number).prompt) for number, _ in counts]
+        return replace(server, recounts=tuple(recounts))
     wording = fit(*counts)
     if wording is None:
         told = " and ".join(f"{tokens} tokens of {number} words" for number, tokens in counts)

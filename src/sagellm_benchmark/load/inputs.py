@@ -29,6 +29,7 @@ from sagellm_benchmark.trace import synthesis
 from sagellm_benchmark.trace.changes.spreading import SpreadTies, is_coarse
 from sagellm_benchmark.trace.library import find
 from sagellm_benchmark.trace.source import Trace
+from sagellm_benchmark.trace.tokenizer import Tokenizer, load
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
 _LATER = {
@@ -57,6 +58,7 @@ class Inputs:
         self._sources = sources
         self._given = self._raw()
         self.host = self._read_host()
+        self._tokenizer: Tokenizer | None = None
         self.role = _role(environment.user_classes)
 
     def check_combination(self) -> None:
@@ -119,6 +121,16 @@ class Inputs:
         """The target, resolved."""
         return resolve(chosen.host, insecure=chosen.insecure, cacert=chosen.cacert)
 
+    def tokenizer(self, chosen: Settings) -> Tokenizer | None:
+        """The tokenizer, loaded the first time; no page can name another.
+
+        Raises:
+            UsageError: It cannot be loaded.
+        """
+        if chosen.tokenizer is not None and self._tokenizer is None:
+            self._tokenizer = load(chosen.tokenizer)
+        return self._tokenizer
+
     def plan(self, chosen: Settings, server: Server) -> Plan | None:
         """Read the trace once, whole, and plan it for a server; None for a user's own tasks.
 
@@ -145,6 +157,8 @@ class Inputs:
             )
         _check_endpoint(plan, chosen.endpoint)
         _check_warmup(plan, chosen)
+        if plan.made_prompts:
+            _ = plan.wording.vocabulary  # a tokenizer that has no words for it is refused now
         return plan
 
     def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target, server: Server) -> None:
@@ -166,9 +180,11 @@ class Inputs:
 
     def ask_target(self, whom: Target, chosen: Settings) -> Server:
         """The preflight; `--no-preflight` skips it, and `--plan` speaks to nobody."""
+        tokenizer = self.tokenizer(chosen)
         if chosen.no_preflight or chosen.plan:
-            return Server(wording=preflight.pinned(chosen))
-        return preflight.ask(whom, chosen, fit=self.role is not Role.TASKS)
+            return Server(wording=preflight.pinned(chosen, tokenizer))
+        fit = self.role is not Role.TASKS
+        return preflight.ask(whom, chosen, fit=fit, tokenizer=tokenizer)
 
     def _raw(self) -> dict[str, Any]:
         """What Locust's options say; the page's form hands in "" for what is not set."""

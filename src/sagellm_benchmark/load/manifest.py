@@ -24,6 +24,7 @@ from sagellm_benchmark.metrics.thresholds import Thresholds
 from sagellm_benchmark.redact import redact
 from sagellm_benchmark.schedule.lengths import CLIP
 from sagellm_benchmark.trace.prompts import PROMPT_RULE
+from sagellm_benchmark.trace.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from sagellm_benchmark.load.run import Run
@@ -72,7 +73,8 @@ class Manifest:
             "settings": settings.describe(),
             "seed": settings.seed,
             "salt": identity.salt,
-            "prompt_rule": PROMPT_RULE,
+            "prompt_rule": PROMPT_RULE if plan is None else plan.wording.rule,
+            "tokenizer": _tokenizer(run.tokenizer),
             "schedule_digest": None if plan is None else plan.digest,
             "trace": None if plan is None else _trace(run),
             "target": {
@@ -90,6 +92,12 @@ class Manifest:
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             "thresholds": msgspec.to_builtins(self.thresholds),
         }
+
+
+def _tokenizer(tokenizer: Tokenizer | None) -> dict[str, Any] | None:
+    if tokenizer is None:
+        return None
+    return {"path": tokenizer.path, "sha256": tokenizer.sha256}
 
 
 def _trace(run: Run) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sagellm_benchmark.load.server import (
 from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.trace.prompts import Wording
+from sagellm_benchmark.trace.tokenizer import Tokenizer
 from sagellm_benchmark.wire.states import Status
 
 ALIASES = ("default", "sage-default", "sage-rag")
@@ -39,13 +40,16 @@ _OWNERS = {"vllm": "vLLM", "sglang": "SGLang", "llamacpp": "llama.cpp"}
 _ALL_THE_SAME = "(run --no-preflight sends the load all the same)"
 
 
-def ask(target: Target, settings: Settings, *, fit: bool) -> Server:
+def ask(
+    target: Target, settings: Settings, *, fit: bool, tokenizer: Tokenizer | None = None
+) -> Server:
     """Check that the target answers, takes the key, knows the model and can serve it.
 
     Args:
         target: Whom to ask.
         settings: What the run was told.
         fit: Prompts are made: find out how many tokens a word of them is.
+        tokenizer: Makes them; it and the target count alike, or the plan tells.
 
     Raises:
         UsageError: The target cannot serve the load, or nobody answers.
@@ -53,21 +57,22 @@ def ask(target: Target, settings: Settings, *, fit: bool) -> Server:
     probe = Probe(target, settings, total_s=_TOTAL_S, each_s=_EACH_S)
     server = introduced(probe, settings)
     check_served(server, target, settings)
-    wording = pinned(settings)
+    wording = pinned(settings, tokenizer)
     if settings.model is None:
         why = "no --model to ask for"
         server = replace(server, wording=wording, unfitted=why if fit else None)
     else:
         server, _ = greeted(probe, server, settings)
+        server = replace(server, wording=wording)
         if fit and wording.source != "option":
-            server = fitted(probe, server, settings)
-        else:
-            server = replace(server, wording=wording)
+            server = fitted(probe, server, settings, tokenizer)
     return accounted(probe, server)
 
 
-def pinned(settings: Settings) -> Wording:
-    """The wording before anybody was asked: what `--tokens-per-word` says, else one a word."""
+def pinned(settings: Settings, tokenizer: Tokenizer | None) -> Wording:
+    """The wording before anybody was asked: a tokenizer's, `--tokens-per-word`'s, or one a word."""
+    if tokenizer is not None:
+        return Wording.exact(tokenizer)
     ratio = settings.tokens_per_word
     return Wording() if ratio is None else Wording(ratio, source="option")
 

@@ -68,8 +68,8 @@ class Rows:
             return
         metrics = record.metrics
         self._log(name, "TTFT", (metrics["ttft_ms"],))
-        if record.chunk_gaps_ms:
-            self._log(name, "ITL", record.chunk_gaps_ms)
+        if metrics["itl_list"]:
+            self._log(name, "ITL", metrics["itl_list"])
         if "tbt_ms" not in record.unobserved:
             self._log(name, "TPOT", (metrics["tbt_ms"],))
 

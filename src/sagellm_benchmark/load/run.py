@@ -18,6 +18,7 @@ from sagellm_benchmark.load.engine import Engine
 from sagellm_benchmark.load.exchange import Deadlines
 from sagellm_benchmark.load.health import Health
 from sagellm_benchmark.load.identity import Identity
+from sagellm_benchmark.load.recounts import Recounts
 from sagellm_benchmark.load.request import Job, Requests
 from sagellm_benchmark.load.rows import Rows
 from sagellm_benchmark.load.target import Target
@@ -28,6 +29,7 @@ from sagellm_benchmark.record.segments import SegmentWriter
 from sagellm_benchmark.schedule.plan import Plan
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.trace.prompts import Prompts
+from sagellm_benchmark.trace.tokenizer import Tokenizer
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import CODES, Status
 
@@ -52,6 +54,7 @@ class Run:
         target: Where requests go.
         plan: The rows; None for a user's own tasks.
         listeners: Called with every record.
+        tokenizer: The model's, where it was given.
     """
 
     def __init__(
@@ -62,11 +65,14 @@ class Run:
         target: Target,
         plan: Plan | None,
         listeners: tuple[Any, ...] = (),
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         self.settings = settings
         self.identity = identity
         self.target = target
         self.plan = plan
+        self.tokenizer = tokenizer
+        self._recounts = _recounts(settings, tokenizer)
         self.stopping = False
         self.next_seq = 0
         self.anchor = Anchor.take()
@@ -81,6 +87,7 @@ class Run:
             secrets=self.secrets,
             keep_text=settings.keep_content != "none",
             retries=settings.retry,
+            count=self._recounts is not None,
         )
         prompts = None if plan is None else Prompts(identity.salt, plan.block_size, plan.wording)
         self.requests = Requests(settings, target, identity.run_id, prompts, api_key)
@@ -181,7 +188,21 @@ class Run:
         return cap is not None and self.engine.counts.in_flight >= cap
 
     def report(self, seq: int, job: Job, outcome: Outcome) -> None:
-        """Tell Locust, and through its event the recorder, of one finished request."""
+        """Tell Locust, and through its event the recorder, of one finished request.
+
+        Where its tokens are to be counted first this returns before it is told of.
+        """
+        if self._recounts is None:
+            self._tell(seq, job, outcome)
+        else:
+            self._recounts.count(outcome, lambda: self._tell(seq, job, outcome))
+
+    def settle(self) -> None:
+        """Wait until every finished request has been told of; no more may be reported."""
+        if self._recounts is not None:
+            self._recounts.settle()
+
+    def _tell(self, seq: int, job: Job, outcome: Outcome) -> None:
         fine = outcome.status is Status.OK or outcome.left
         failed = None if fine else RequestFailed(outcome.status.value)
         self._environment.events.request.fire(
@@ -216,6 +237,13 @@ class Run:
         if not record.warmup:
             self.rows.add(job.name, record)
         return record
+
+
+def _recounts(settings: Settings, tokenizer: Tokenizer | None) -> Recounts | None:
+    """Who counts the replies' tokens, where somebody does."""
+    if tokenizer is None or settings.token_source not in ("auto", "tokenizer"):
+        return None
+    return Recounts(tokenizer, always=settings.token_source == "tokenizer")
 
 
 def response_time_ms(outcome: Outcome) -> float | None:

@@ -6,7 +6,7 @@ and the report. Whatever was not asked, or not told, is None: nothing here is a 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sagellm_benchmark.errors import UsageError
@@ -111,6 +111,7 @@ class Server:
         wording: How prompts are made for it.
         unfitted: Why the wording is assumed and not fitted.
         counts: The words and tokens of the prompts that the wording was fitted to.
+        recounts: The tokens of the same prompts by `--tokenizer`.
         usage: Whether whole replies and streams come with token counts.
         sample: One stream.
         parameters: What becomes of request parameters, by name.
@@ -134,6 +135,7 @@ class Server:
     wording: Wording = ONE_TOKEN_A_WORD
     unfitted: str | None = None
     counts: tuple[tuple[int, int], ...] = ()
+    recounts: tuple[int, ...] = ()
     usage: dict[str, bool | None] = field(default_factory=lambda: {"whole": None, "stream": None})
     sample: Sample | None = None
     parameters: dict[str, Parameter] = field(default_factory=dict)
@@ -160,15 +162,18 @@ class Server:
 
     def describe(self) -> dict[str, Any]:
         """All of it for JSON, by the names of the attributes; the words are in `docs/check.md`."""
-        found = asdict(self)
-        words = found.pop("wording")
+        words = self.wording
+        found = asdict(replace(self, wording=ONE_TOKEN_A_WORD))
+        for key in ("wording", "unfitted", "counts", "recounts"):
+            del found[key]
+        counts = [{"words": number, "tokens": tokens} for number, tokens in self.counts]
+        for count, tokens in zip(counts, self.recounts, strict=False):
+            count["by_tokenizer"] = tokens
         found["tokens"] = {
-            "per_word": words["tokens_per_word"],
-            "template": words["template_tokens"],
-            "source": words["source"],
-            "why": found.pop("unfitted"),
-            "counts": [
-                {"words": number, "tokens": tokens} for number, tokens in found.pop("counts")
-            ],
+            "per_word": words.tokens_per_word,
+            "template": words.template_tokens,
+            "source": words.source,
+            "why": self.unfitted,
+            "counts": counts,
         }
         return {**found, "cap": self.cap}

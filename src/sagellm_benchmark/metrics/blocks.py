@@ -57,13 +57,13 @@ def counts(table: np.ndarray) -> dict[str, int]:
 
 
 def short_output(latencies: Latencies) -> dict[str, Any]:
-    """Ok replies shorter than asked; `estimate` where some are counted in chunks alone."""
+    """Ok replies shorter than asked; `estimate` where some were not counted by the server."""
     short = latencies.table["short"]
-    by_chunks = latencies.table["source"] == SOURCES.index("chunks")
+    by_us = latencies.table["source"] != SOURCES.index("usage")
     return {
         "count": int(short.sum()),
         "fraction": share(int(short.sum()), int(latencies.ok.sum())),
-        "estimate": bool((short & by_chunks).any()),
+        "estimate": bool((short & by_us).any()),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from sagellm_benchmark.metrics.blocks import short_output, tokens
-from sagellm_benchmark.metrics.columns import Retries
+from sagellm_benchmark.metrics.columns import SOURCES, Retries
 from sagellm_benchmark.metrics.delivery import generator_notes, target_notes
 from sagellm_benchmark.metrics.gateway import gateway_limit
 from sagellm_benchmark.metrics.latency import Latencies
@@ -77,7 +77,7 @@ def _short(measured: Latencies, dialect: str | None) -> str | None:
         return None
     line = f"{short['count']} of {int(measured.ok.sum())} replies shorter than asked"
     if short["estimate"]:
-        line += " (an estimate: tokens were counted in chunks)"
+        line += " (an estimate: the server did not count them)"
     return line + ("; this gateway hides truncation" if dialect == "sagellm" else "")
 
 
@@ -85,9 +85,11 @@ def _source(measured: Latencies) -> str | None:
     source = tokens(measured)["source"]
     if source == "chunks":
         return "output tokens are counted in chunks (lower bound): the server gave no usage"
-    if source == "mixed":
-        return "output tokens of some replies are counted in chunks (lower bound), not by usage"
-    return None
+    if source != "mixed":
+        return None
+    by_chunks = measured.table["source"][measured.ok] == SOURCES.index("chunks")
+    way = "in chunks (lower bound)" if by_chunks.any() else "by the tokenizer"
+    return f"output tokens of some replies are counted {way}, not by usage"
 
 
 def _shared(measured: Latencies) -> str | None:

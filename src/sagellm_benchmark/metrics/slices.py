@@ -33,7 +33,7 @@ class Gaps:
         """Count the gaps of one request."""
         if record.gap_histogram is not None:
             self.chunk_gap.add_counts(record.gap_histogram)
-            self.itl.add_counts(record.gap_histogram)
+            self.itl.add_counts(record.itl_histogram or record.gap_histogram)
             return
         self.chunk_gap.add(record.chunk_gaps_ms)
         self.itl.add(record.metrics["itl_list"])

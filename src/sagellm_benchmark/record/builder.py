@@ -14,7 +14,14 @@ from typing import Any, Literal
 from sagellm_benchmark.clock import NS_PER_S, Anchor
 from sagellm_benchmark.record.buckets import BucketCounts, count_gaps
 from sagellm_benchmark.record.protocol_metrics import protocol_metrics
-from sagellm_benchmark.record.record import TEXT_BYTES, Asked, RecordError, RequestRecord
+from sagellm_benchmark.record.record import (
+    TEXT_BYTES,
+    Asked,
+    RecordError,
+    RequestRecord,
+    TokenSource,
+)
+from sagellm_benchmark.record.recount import latencies_us
 from sagellm_benchmark.redact import mask
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.outcome import Outcome
@@ -50,7 +57,8 @@ class RecordContext:
         worker: Name of this worker.
         warmup: Which requests are warm-up.
         token_source: Where output tokens come from: "usage" (the server's count or unknown),
-            "chunks" (one a token frame, a lower bound), "auto" (usage, else chunks).
+            "tokenizer" (ours or unknown), "chunks" (one a token frame, a lower bound), "auto" (the
+            first of these that there is).
         itl: "list" keeps every gap; "hist" keeps counts of them instead.
         keep_content: Whose text is kept.
         secrets: What no text may hold.
@@ -60,7 +68,7 @@ class RecordContext:
     origin_ns: int
     worker: str = "local"
     warmup: Warmup = Warmup()
-    token_source: Literal["auto", "usage", "chunks"] = "auto"
+    token_source: Literal["auto", "usage", "tokenizer", "chunks"] = "auto"
     itl: Literal["list", "hist"] = "list"
     keep_content: Literal["none", "errors", "all"] = "none"
     secrets: tuple[str, ...] = ()
@@ -93,8 +101,8 @@ class RecordContext:
         """
         seconds = self._seconds
         source, tokens = self._tokens(outcome)
-        gaps_ms, gap_histogram = self._gaps(outcome.token_ns)
-        metrics, unobserved = _metrics(outcome, tokens, gaps_ms, self.anchor)
+        gaps_ms, gap_histogram, itl_ms, itl_histogram = self._gaps(outcome, source)
+        metrics, unobserved = _metrics(outcome, tokens, itl_ms, self.anchor)
         due_s = (outcome.due_ns - self.origin_ns) / NS_PER_S
         text, cut = self._text(outcome)
         known = row or _NO_ROW
@@ -142,8 +150,9 @@ class RecordContext:
             chunks=outcome.chunks,
             reads=outcome.reads,
             bytes=outcome.bytes,
-            chunk_gaps_ms=gaps_ms or [],
+            chunk_gaps_ms=gaps_ms,
             gap_histogram=gap_histogram,
+            itl_histogram=itl_histogram,
             flags=_flags(outcome, tokens, source, asked) + cut,
             metrics=metrics,
             unobserved=unobserved,
@@ -153,18 +162,31 @@ class RecordContext:
     def _seconds(self, stamp_ns: int | None) -> float | None:
         return None if stamp_ns is None else (stamp_ns - self.origin_ns) / NS_PER_S
 
-    def _gaps(self, token_ns: list[int]) -> tuple[list[float] | None, BucketCounts | None]:
-        """Gaps between token chunks to the microsecond: one by one, or counted."""
-        gaps_ns = map(sub, token_ns[1:], token_ns)
-        if self.itl == "list":
-            return [(gap + 500) // 1000 / 1000 for gap in gaps_ns], None
-        return None, count_gaps([(gap + 500) // 1000 for gap in gaps_ns])
+    def _gaps(
+        self, outcome: Outcome, source: str
+    ) -> tuple[list[float], BucketCounts | None, list[float] | None, BucketCounts | None]:
+        """Gaps between token frames, and latencies of tokens: one by one, or counted.
 
-    def _tokens(self, outcome: Outcome) -> tuple[Literal["usage", "chunks"], int | None]:
+        They are the same list where frames are tokens, and the same counts if the second are None.
+        """
+        gaps_us = [(gap + 500) // 1000 for gap in map(sub, outcome.token_ns[1:], outcome.token_ns)]
+        itl_us = gaps_us
+        if source == "tokenizer" and outcome.frame_tokens is not None:
+            itl_us = latencies_us(gaps_us, outcome.frame_tokens)
+        if self.itl == "list":
+            gaps_ms = [gap / 1000 for gap in gaps_us]
+            itl_ms = gaps_ms if itl_us is gaps_us else [latency / 1000 for latency in itl_us]
+            return gaps_ms, None, itl_ms, None
+        counted = None if itl_us is gaps_us else count_gaps(itl_us)
+        return [], count_gaps(gaps_us), None, counted
+
+    def _tokens(self, outcome: Outcome) -> tuple[TokenSource, int | None]:
         """Where the number of output tokens comes from, and the number; unknown is None."""
-        by_usage = outcome.output_tokens
-        if self.token_source == "usage" or (self.token_source == "auto" and by_usage is not None):
+        rule, by_usage, by_frame = self.token_source, outcome.output_tokens, outcome.frame_tokens
+        if rule == "usage" or (rule == "auto" and by_usage is not None):
             return "usage", by_usage
+        if rule == "tokenizer" or (rule == "auto" and by_frame is not None):
+            return "tokenizer", sum(by_frame or ()) or None
         return "chunks", outcome.chunks or None
 
     def _text(self, outcome: Outcome) -> tuple[str | None, list[str]]:
@@ -181,7 +203,7 @@ class RecordContext:
 
 
 def _metrics(
-    outcome: Outcome, tokens: int | None, gaps_ms: list[float] | None, anchor: Anchor
+    outcome: Outcome, tokens: int | None, itl_ms: list[float] | None, anchor: Anchor
 ) -> tuple[dict[str, Any], list[str]]:
     """The Protocol's Metrics of one request; what a failed reply did not finish is not observed."""
     ok = outcome.status is Status.OK
@@ -207,7 +229,7 @@ def _metrics(
         tpot_ms=tpot_ms,
         throughput_tps=throughput_tps,
         error_rate=0.0 if ok or outcome.left else 1.0,
-        itl_list=gaps_ms if outcome.token_ns else None,
+        itl_list=itl_ms if outcome.token_ns else None,
         timestamps=timestamps,
     )
 

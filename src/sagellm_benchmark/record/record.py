@@ -33,6 +33,9 @@ StatusWord = Literal[
 """The values of `wire.states.Status`, checked where a record is read."""
 
 
+TokenSource = Literal["usage", "tokenizer", "chunks"]
+
+
 class RecordError(msgspec.Struct):
     """The Protocol's Error, as a record carries it."""
 
@@ -94,12 +97,13 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     input_tokens: int | None = None
     output_tokens: int | None = None
     asked: Asked
-    token_source: Literal["usage", "tokenizer", "chunks"]
+    token_source: TokenSource
     chunks: int = 0
     reads: int = 0
     bytes: int = 0
     chunk_gaps_ms: list[float] = msgspec.field(default_factory=list)
     gap_histogram: BucketCounts | None = None
+    itl_histogram: BucketCounts | None = None
     flags: list[str] = msgspec.field(default_factory=list)
     metrics: dict[str, Any]
     unobserved: list[str] = msgspec.field(default_factory=list)

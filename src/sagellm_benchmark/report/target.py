@@ -56,6 +56,8 @@ def context(server: Facts) -> str:
 
 def wording(tokens: Facts, asked: bool = True) -> str:
     """How many tokens a word of a made prompt is taken for, and on whose word."""
+    if tokens["source"] == "tokenizer":
+        return _by_tokenizer(tokens, asked)
     ratio = f"{tokens['per_word']:g} token{'' if tokens['per_word'] == 1 else 's'} a word"
     if tokens["source"] == "option":
         return f"{ratio} (--tokens-per-word)"
@@ -64,6 +66,29 @@ def wording(tokens: Facts, asked: bool = True) -> str:
         return f"{ratio}, assumed: {why}" if why else f"{ratio}, assumed"
     template = f" and {tokens['template']} for its template" if tokens["template"] else ""
     return f"{ratio}{template}, as the target counts"
+
+
+def otherwise(tokens: Facts) -> tuple[int, int] | None:
+    """Tokens of one text by the target and by the tokenizer, where they do not count alike."""
+    counts = _recounted(tokens)
+    if len({count["tokens"] - count["by_tokenizer"] for count in counts}) < 2:
+        return None
+    return counts[-1]["tokens"], counts[-1]["by_tokenizer"]
+
+
+def _recounted(tokens: Facts) -> list[Facts]:
+    return [count for count in tokens["counts"] if "by_tokenizer" in count]
+
+
+def _by_tokenizer(tokens: Facts, asked: bool) -> str:
+    exact = "a token a word of --tokenizer"
+    if otherwise(tokens):
+        return f"{exact}, and the target counts otherwise"
+    if not _recounted(tokens):
+        why = tokens["why"] or ("" if asked else "the target was not asked")
+        return f"{exact}, unchecked: {why}" if why else exact
+    added = tokens["counts"][0]["tokens"] - tokens["counts"][0]["by_tokenizer"]
+    return f"{exact}, and {added} more by the target for its template" if added else exact
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

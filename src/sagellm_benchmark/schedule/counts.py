@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from sagellm_benchmark.schedule.planned import Planned
-from sagellm_benchmark.trace.prompts import PROMPT_RULE
 from sagellm_benchmark.trace.row import Header
 
 FIRST_TOKEN_S = 0.5
@@ -45,12 +44,13 @@ class Count:
 
     Args:
         header: The trace's.
+        rule: By which prompts are made.
 
     Attributes:
         messages: The first row with recorded messages; None where there is none.
     """
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, rule: str) -> None:
         self.rows = 0
         self.input_tokens = 0
         self.output_tokens = 0
@@ -59,7 +59,7 @@ class Count:
         self.made_prompts = 0
         self.messages: str | None = None
         self.rows_without_model = 0
-        self._digest = hashlib.sha256(_encode([PROMPT_RULE, header.block_size]) + b"\n")
+        self._digest = hashlib.sha256(_encode([rule, header.block_size]) + b"\n")
         self._sessions = array("q")  # hashes: a million sessions' names would take 100 MB
         self._timed = 0
         self._coarse_grid = (header.time_resolution_s or 0.0) >= _COARSE_S

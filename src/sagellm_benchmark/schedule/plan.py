@@ -133,7 +133,11 @@ def make_plan(
     rows = _Rows(trace, selection, lengths)
     factor = 1.0 if closed else pace_factor(rows.fitting(), pace)
     timetable = _Timetable(rows, factor, think_speed or factor, closed)
-    fitting, soundness, count = Fitting(lengths), Soundness(), Count(trace.header)
+    fitting, soundness, count = (
+        Fitting(lengths),
+        Soundness(),
+        Count(trace.header, wording.full_rule),
+    )
     gathering = Gathering()
     for planned in timetable.planned(fitting):
         soundness.add(planned.row)

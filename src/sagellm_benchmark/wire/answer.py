@@ -15,6 +15,7 @@ from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.wire import complaint
 from sagellm_benchmark.wire.complaint import Complaint
 from sagellm_benchmark.wire.openai import Choice, Delta, NotJson, Usage, decode_whole
+from sagellm_benchmark.wire.speech import Speech
 from sagellm_benchmark.wire.states import Ending
 from sagellm_benchmark.wire.timeline import Timeline
 
@@ -39,6 +40,7 @@ class Answer:
         empty: Nothing that counts as output has come.
         flags: What is worth a line, with how often or with its value; None where it simply is so.
         texts: The text kept so far.
+        speech: Keeps all that is said, to be counted; None where nobody counts.
     """
 
     __slots__ = (
@@ -56,11 +58,19 @@ class Answer:
         "room",
         "secrets",
         "server_id",
+        "speech",
         "texts",
     )
 
-    def __init__(self, keep_text: bool, secrets: tuple[str, ...], room: int | None = None) -> None:
+    def __init__(
+        self,
+        keep_text: bool,
+        secrets: tuple[str, ...],
+        room: int | None = None,
+        speech: Speech | None = None,
+    ) -> None:
         self.keep_text = keep_text
+        self.speech = speech
         self.secrets = secrets
         self.room = sys.maxsize if room is None else room
         self.ending: Ending | None = None
@@ -172,6 +182,8 @@ class WholeReader:
             answer.finish_reason = choice.finish_reason or None
         if answer.keep_text:
             answer.keep(message.content)
+        if answer.speech is not None:
+            answer.speech.add(0, choice, message)
         if message.speaks() or message.thinks():
             answer.empty = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from sagellm_benchmark.protocol import ErrorCode
+from sagellm_benchmark.wire.speech import Speech
 from sagellm_benchmark.wire.states import Phase, Status, has_left
 
 
@@ -48,6 +49,9 @@ class Outcome(msgspec.Struct, kw_only=True):
         flags: What is worth a line but no failure: `name`, or `name=value` where it was counted or
             has a value.
         text: The reply's text where it was to be kept, else "".
+        speech: All that it said, where its tokens are to be counted.
+        frame_tokens: Tokens of each token frame, as a tokenizer counted them; of a reply that was
+            not streamed the one number of all. None where nobody counted.
         server_id: The id in the response body.
         attempt: How often it was tried to connect, from 1.
         wasted_ns: From sent to the start of the last attempt; 0 where it was the first.
@@ -81,6 +85,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     token_ns: list[int] = msgspec.field(default_factory=list)
     flags: list[str] = msgspec.field(default_factory=list)
     text: str = ""
+    speech: Speech | None = None
+    frame_tokens: list[int] | None = None
     server_id: str | None = None
     attempt: int = 1
     wasted_ns: int = 0

@@ -17,6 +17,7 @@ from sagellm_benchmark.wire.head import Reader, choose_reader
 from sagellm_benchmark.wire.http import HEAD_LIMIT, HTTP_ERRORS, Framing, Inflater, TooLarge
 from sagellm_benchmark.wire.openai import Endpoint
 from sagellm_benchmark.wire.outcome import Outcome
+from sagellm_benchmark.wire.speech import Speech
 from sagellm_benchmark.wire.states import End, Ending, Phase, Status, settled
 from sagellm_benchmark.wire.timeline import Timeline
 
@@ -35,6 +36,7 @@ class Reply:
         keep_text: Keep the answer's text.
         room: Most characters that are kept of it; None for all.
         secrets: What no message may hold.
+        count: Keep all that is said, so that its tokens can be counted.
 
     Attributes:
         timeline: The stamps.
@@ -72,6 +74,7 @@ class Reply:
         keep_text: bool = False,
         room: int | None = None,
         secrets: tuple[str, ...] = (),
+        count: bool = False,
     ) -> None:
         self.timeline = timeline
         self.complete = False
@@ -79,7 +82,7 @@ class Reply:
         self._stream = stream and endpoint is not Endpoint.EMBEDDINGS
         self._asked = expected_output
         self._exact = exact
-        self._answer = Answer(keep_text, secrets, room)
+        self._answer = Answer(keep_text, secrets, room, Speech() if count else None)
         self._framing = Framing()
         self._parts = self._framing.parts
         self._reader: Reader | None = None
@@ -212,6 +215,7 @@ class Reply:
             bytes=self._bytes,
             flags=answer.flag_lines(),
             text=self.text,
+            speech=answer.speech,
             server_id=_word(answer.server_id, answer.secrets),
         )
 

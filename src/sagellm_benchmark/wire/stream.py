@@ -13,6 +13,7 @@ from sagellm_benchmark.wire.mould import Mould, mould_of
 from sagellm_benchmark.wire.openai import (
     DONE,
     Choice,
+    Delta,
     Frame,
     NotJson,
     decode_frame,
@@ -235,9 +236,12 @@ class StreamReader:
             self._answer.empty = False
         if timeline.first_answer_ns is None and speaks:
             timeline.first_answer_ns = stamp_ns
-        if self._answer.keep_text:
-            self._answer.keep(text)
-        elif timeline.first_answer_ns is not None:
+        answer = self._answer
+        if answer.speech is not None:
+            answer.speech.add(len(self._tokens) - 1, choice, delta or Delta(content=text))
+        if answer.keep_text:
+            answer.keep(text)
+        elif timeline.first_answer_ns is not None and answer.speech is None:
             self._steady = choice.index
 
     def _turn(self, index: int | None) -> bool:
