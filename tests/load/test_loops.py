@@ -8,12 +8,24 @@ import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.load.plans import plan_of, row
 
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load import loops
-from sagellm_benchmark.load.loops import AHEAD_BYTES, AHEAD_JOBS, LEAD_NS, ClosedLoop, OpenLoop
+from sagellm_benchmark.load.loops import (
+    AHEAD_BYTES,
+    AHEAD_JOBS,
+    LEAD_NS,
+    SOON_NS,
+    ClosedLoop,
+    OpenLoop,
+)
+from sagellm_benchmark.load.sessions import Sessions
+from sagellm_benchmark.load.slots import Slots
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.trace.row import Row
+from sagellm_benchmark.wire.outcome import Outcome
+from sagellm_benchmark.wire.states import Status
 
 
 class Time:
@@ -305,3 +317,216 @@ def test_a_stopped_closed_loop():
     assert loop.take() is not None
     loop.stop()
     assert [loop.take(), loop.take()] == [None, None]
+
+
+class Conversed(Played):
+    """Sessions in virtual time: every reply takes the same time.
+
+    Attributes:
+        thinking: The most users that thought at once.
+        held: The most jobs that were made and not released.
+    """
+
+    def __init__(self, plan, *, reply_ns=NS_PER_S, slots=None, cost_ns=0):
+        super().__init__([], cost_ns=cost_ns)
+        self.thinking = self.held = 0
+        self.made_at = {}
+        self._reply_ns = reply_ns
+        self._flying = []
+        self.sessions = None
+        if plan.dependents is not None:
+            self.sessions = Sessions(plan, lambda *_: None, slots=slots)
+        self.slots = slots
+        self.loop = OpenLoop(plan.planned(), self._make, self._launch, self.sessions, slots)
+        self.time.timer = lambda: ReplyingTimer(self)
+
+    def _make(self, planned):
+        self.made_at[planned.seq] = self.time.now_ns
+        if self.sessions is not None:
+            self.sessions.conversation(planned.seq)
+        return super()._make(planned)
+
+    def _launch(self, planned, job, due_ns):
+        super()._launch(planned, job, due_ns)
+        self.held = max(self.held, self._made - len(self.launched))
+        self._flying.append((self.time.now_ns + self._reply_ns, planned.seq))
+
+    def reply(self):
+        """The next reply ends."""
+        self._flying.sort()
+        ended_ns, seq = self._flying.pop(0)
+        self.time.now_ns = max(self.time.now_ns, ended_ns)
+        job = SimpleNamespace(ask=SimpleNamespace(endpoint=None, prompt="x"), tokens=1, payload=b"")
+        outcome = Outcome(status=Status.OK, due_ns=0, ended_ns=ended_ns)
+        if self.sessions is not None:
+            self.sessions.skip(self.sessions.ended(seq, job, outcome))
+            self.thinking = max(self.thinking, len(self.sessions.thinking))
+        if self.slots is not None:
+            self.slots.end(seq, ended_ns)
+
+    @property
+    def next_reply_ns(self):
+        """When it ends."""
+        return min(self._flying)[0] if self._flying else None
+
+
+class ReplyingTimer(VirtualTimer):
+    """Wakes when it is told to, or earlier because a reply has ended."""
+
+    def __init__(self, played):
+        super().__init__(played.time)
+        self.played = played
+        played.time.timers.append(self)
+
+    def wait_until(self, due_ns):
+        """As the real one that is cancelled by what happens behind a request."""
+        reply_ns = self.played.next_reply_ns
+        if reply_ns is not None and reply_ns < due_ns:
+            self.played.reply()
+            return False
+        assert self.played.next_reply_ns is not None or due_ns - self.time.now_ns < 1800 * NS_PER_S
+        return super().wait_until(due_ns)
+
+
+def conversations(count, turns, *, think_s=5.0, gap_s=1.0):
+    """Rows of so many sessions, each beginning a while behind the other."""
+    return [
+        row(
+            f"s{each}t{turn}",
+            *([f"s{each}t{turn - 1}"] if turn else []),
+            arrival_time_s=each * gap_s,
+            think_time_s=think_s if turn else None,
+            session_id=f"s{each}",
+        )
+        for each in range(count)
+        for turn in range(turns)
+    ]
+
+
+def test_turns_are_released_between_the_roots():
+    """Roots at their arrival, each turn a think time behind the end of the one before it."""
+    plan = plan_of(*conversations(30, 4))
+    played = Conversed(plan)
+    origin_ns = played.play()
+    due = {seq: given_ns for seq, _, given_ns in played.launched}
+    assert len(due) == 120
+    for seq, at_ns, given_ns in played.launched:
+        assert 0 <= at_ns - given_ns < NS_PER_MS
+        session, turn = divmod(seq, 4)
+        if turn:
+            assert 0 <= given_ns - due[seq - 1] - 6 * NS_PER_S < NS_PER_MS
+        else:
+            assert given_ns == origin_ns + session * NS_PER_S
+    assert played.sessions.over
+
+
+def test_a_row_is_made_when_its_user_has_nearly_done_with_thinking():
+    """Until then it lies on disk, however many think; what is due at once is made at once."""
+    plan = plan_of(*conversations(2000, 2, think_s=600.0, gap_s=0.01))
+    played = Conversed(plan)
+    played.play()
+    assert played.thinking == 2000
+    assert played.held <= AHEAD_JOBS + 2
+    due = {seq: given_ns for seq, _, given_ns in played.launched}
+    for seq in range(1, 4000, 2):
+        assert due[seq] - SOON_NS - NS_PER_MS < played.made_at[seq] <= due[seq]
+    at_once = Conversed(plan_of(*conversations(5, 8, think_s=0.0)))
+    at_once.play()
+    assert all(at_ns - due_ns < NS_PER_MS for _, at_ns, due_ns in at_once.launched)
+
+
+def test_making_turns_does_not_delay_roots():
+    """A turn is made where it delays nothing that is due before it."""
+    plan = plan_of(*conversations(300, 2, think_s=0.5, gap_s=0.02))
+    played = Conversed(plan, reply_ns=30 * NS_PER_MS, cost_ns=2 * NS_PER_MS)
+    played.play()
+    late = sorted(at_ns - due_ns for _, at_ns, due_ns in played.launched)
+    assert len(late) == 600
+    assert late[-1] < 5 * NS_PER_MS
+
+
+def test_so_many_conversations_at_once():
+    """The next begins at the instant when one has ended; thinking counts as talking."""
+    plan = plan_of(*conversations(20, 3), closed=True)
+    played = Conversed(plan, slots=Slots(4))
+    origin_ns = played.play()
+    begun = [(seq // 3, due_ns) for seq, _, due_ns in played.launched if seq % 3 == 0]
+    assert [session for session, _ in begun] == list(range(20))
+    # A conversation: three replies of 1 s, and twice 5 s of thinking.
+    for session, due_ns in begun:
+        assert abs(due_ns - origin_ns - session // 4 * 13 * NS_PER_S) < 5 * NS_PER_MS
+    assert len(played.slots._live) == 4  # their last turns fly when the loop has no more to do
+
+
+def test_conversations_of_one_request():
+    """Slots need no sessions: each row is a conversation."""
+    plan = plan_of(*(row(f"r{n}") for n in range(10)), closed=True)
+    played = Conversed(plan, slots=Slots(3))
+    played.play()
+    assert [seq for seq, _, _ in played.launched] == list(range(10))
+
+
+def test_stop_while_users_think():
+    """A loop that waits for nothing but thinking users ends as soon as it is stopped."""
+    played = Conversed(plan_of(*conversations(3, 2, think_s=1000.0)))
+    end = played.reply
+
+    def stop_at_the_third():
+        end()
+        if played.thinking == 3:
+            played.loop.stop()
+
+    played.reply = stop_at_the_third
+    played.play()
+    assert [seq % 2 for seq, _, _ in played.launched] == [0, 0, 0]
+
+
+def talking(plan, users):
+    """A closed loop in real time whose replies take 5 ms: the order of what was sent."""
+    sent = []
+    sessions = Sessions(plan, lambda *_: None)
+    loop = ClosedLoop(plan.planned(), lambda planned: SimpleNamespace(seq=planned.seq), sessions)
+    flying = [0, 0]
+
+    def user():
+        while (turn := loop.take()) is not None:
+            planned, _ = turn
+            sent.append(planned.row.request_id)
+            sessions.conversation(planned.seq)
+            flying[0] += 1
+            flying[1] = max(flying)
+            gevent.sleep(0.005)
+            flying[0] -= 1
+            job = SimpleNamespace(ask=SimpleNamespace(endpoint=None, prompt="x"), tokens=1)
+            outcome = Outcome(status=Status.OK, due_ns=0, ended_ns=now())
+            sessions.skip(sessions.ended(planned.seq, job, outcome))
+            loop.wake()
+
+    players = [gevent.spawn(user) for _ in range(users)]
+    running = gevent.spawn(loop.run)
+    return loop, sent, [*players, running], flying
+
+
+def test_users_of_a_closed_loop_share_the_turns():
+    """Every turn is taken once, behind the one before it, by whoever is free; all users end."""
+    plan = plan_of(*conversations(6, 4, think_s=0.01), row("last"), closed=True)
+    _, sent, greenlets, flying = talking(plan, 3)
+    gevent.joinall(greenlets, timeout=20, raise_error=True)
+    assert all(greenlet.ready() for greenlet in greenlets)
+    assert sorted(sent) == sorted({*sent})
+    assert len(sent) == 25
+    for each in range(6):
+        turns = [sent.index(f"s{each}t{turn}") for turn in range(4)]
+        assert turns == sorted(turns)
+    assert flying[1] <= 3
+
+
+def test_users_who_wait_for_turns_can_be_stopped():
+    """Idle users, and the one who hands turns over, end with a stop."""
+    plan = plan_of(*conversations(1, 2, think_s=3600.0), closed=True)
+    loop, sent, greenlets, _ = talking(plan, 8)
+    gevent.sleep(0.05)
+    assert sent == ["s0t0"]
+    loop.stop()
+    gevent.joinall(greenlets, timeout=5, raise_error=True)
+    assert all(greenlet.ready() for greenlet in greenlets)

@@ -9,8 +9,9 @@ import pytest
 
 from sagellm_benchmark.config.options import OPTIONS
 from sagellm_benchmark.config.settings import make_settings
-from sagellm_benchmark.report.plan import WIDTH, disk_bytes, peak_streams, plan_block, plan_lines
-from sagellm_benchmark.report.plan import warnings as plan_warnings
+from sagellm_benchmark.report.cautions import cautions
+from sagellm_benchmark.report.estimates import disk_bytes, peak_streams
+from sagellm_benchmark.report.plan import WIDTH, plan_block, plan_lines
 from sagellm_benchmark.schedule.lengths import Lengths
 from sagellm_benchmark.schedule.plan import make_plan
 from sagellm_benchmark.trace import synthesis
@@ -51,8 +52,11 @@ def plan_of(**changes):
         "lengths": Lengths(),
         "too_long": 0,
         "dependents": None,
+        "times": 1,
+        "period_s": 600.0,
     }
     figures |= changes
+    figures = {"total_rows": figures["rows"], "total_span_s": figures["span_s"], **figures}
     return SimpleNamespace(**{"made_prompts": figures["rows"], **figures})
 
 
@@ -165,7 +169,7 @@ def test_a_closed_loop_has_no_arrivals():
     assert "arrivals" not in block
     assert "5 at once, a new one when one is done" in block
     assert "lasts     until every row is done\n" in block
-    assert not plan_warnings(plan, chosen, UNASKED)
+    assert not cautions(plan, chosen, UNASKED)
 
 
 def test_every_default_with_a_value_is_in_the_block():
@@ -212,7 +216,7 @@ def test_no_line_is_wider_than_the_block():
 )
 def test_more_than_one_gateway_carries_is_warned_of(changes, words):
     """Above 100 streams, 100 requests/s or 1,500 tokens/s the gateway itself is measured."""
-    [warning] = plan_warnings(plan_of(**changes), settings_of(), UNASKED)
+    [warning] = cautions(plan_of(**changes), settings_of(), UNASKED)
     assert words in warning
     assert "the gateway, not the engine" in warning
 
@@ -222,38 +226,38 @@ def test_more_than_one_gateway_carries_is_warned_of(changes, words):
 )
 def test_what_keeps_the_load_off_the_gateway_silences_the_warning(raw):
     """A cap, or requests without streams, stay within what was measured of streams."""
-    assert not plan_warnings(plan_of(peak_streams=101), settings_of(**raw), UNASKED)
+    assert not cautions(plan_of(peak_streams=101), settings_of(**raw), UNASKED)
 
 
 def test_a_plan_within_the_limits_is_not_warned_of():
     """At the limit itself nothing is said."""
     plan = plan_of(peak_streams=100, peak_rate_per_s=100, output_tokens=800_000)
-    assert not plan_warnings(plan, settings_of(), UNASKED)
+    assert not cautions(plan, settings_of(), UNASKED)
 
 
 def test_who_is_known_is_named_in_the_warning():
     """A gateway is warned of as one, an OpenAI-compatible server not at all."""
     plan = plan_of(peak_streams=101)
-    [warning] = plan_warnings(plan, settings_of(), GATEWAY)
+    [warning] = cautions(plan, settings_of(), GATEWAY)
     assert warning.startswith("One process of this sageLLM gateway carries some 100 streams")
-    assert not plan_warnings(plan, settings_of(), {**GATEWAY, "dialect": "openai"})
+    assert not cautions(plan, settings_of(), {**GATEWAY, "dialect": "openai"})
 
 
 def test_exact_lengths_through_the_gateway_are_warned_of():
     """What --output-length exact counts on, this gateway drops."""
     chosen = settings_of(output_length="exact")
-    [warning] = plan_warnings(plan_of(), chosen, GATEWAY)
+    [warning] = cautions(plan_of(), chosen, GATEWAY)
     assert "drops min_tokens and ignore_eos" in warning
-    assert not plan_warnings(plan_of(), chosen, {**GATEWAY, "dialect": "openai"})
+    assert not cautions(plan_of(), chosen, {**GATEWAY, "dialect": "openai"})
 
 
 def test_run_time_and_span_are_compared():
     """A run time that cuts the plan, or that outlasts it, is said; an equal one is not."""
-    [short] = plan_warnings(plan_of(), settings_of(run_time_s=60.0), UNASKED)
+    [short] = cautions(plan_of(), settings_of(run_time_s=60.0), UNASKED)
     assert short.startswith("--run-time 1 min is shorter than the plan (9 min 57 s)")
-    [long] = plan_warnings(plan_of(), settings_of(run_time_s=3600.0), UNASKED)
+    [long] = cautions(plan_of(), settings_of(run_time_s=3600.0), UNASKED)
     assert long.startswith("--run-time 1 h is longer than the plan (9 min 57 s)")
-    assert not plan_warnings(plan_of(), settings_of(run_time_s=597.2), UNASKED)
+    assert not cautions(plan_of(), settings_of(run_time_s=597.2), UNASKED)
 
 
 def test_spread_ties_are_said():
@@ -264,7 +268,7 @@ def test_spread_ties_are_said():
 
 def test_a_coarse_grid_is_said():
     """Bursts that come from the recorder's clock are not sold as the users'."""
-    [warning] = plan_warnings(plan_of(coarse=True), settings_of(), UNASKED)
+    [warning] = cautions(plan_of(coarse=True), settings_of(), UNASKED)
     assert "coarse grid" in warning
 
 

@@ -6,6 +6,7 @@ options and says what to write. Nothing downstream reads an option from anywhere
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -21,6 +22,12 @@ from sagellm_benchmark.trace.library import workload_of
 DEFAULT_STOP_TIMEOUT_S = 30.0
 _PLAIN = ("accept", "accept-language", "content-type", "user-agent")
 """Headers whose values are no secrets: to mask `application/json` would spoil every message."""
+
+_RECORDED = (
+    *("format", "map", "time_unit", "start", "end", "limit", "skip_bad"),
+    *("think_speed", "max_sessions", "loop"),
+)
+"""Options of a trace that was recorded, and of none that is made from token counts."""
 
 _ENDPOINT = re.compile(r"/v1(/chat/completions|/completions|/embeddings)?$")
 """What people paste behind the host, and we add ourselves."""
@@ -60,6 +67,17 @@ class Settings:
     def closed(self) -> bool:
         """A closed loop of `--concurrency` users."""
         return self.values["concurrency"] is not None
+
+    @property
+    def untimed(self) -> bool:
+        """Arrival times do not count: the next request begins when another has ended."""
+        return self.closed or self.values["max_sessions"] is not None
+
+    @property
+    def times(self) -> float:
+        """How often the trace is replayed; infinity for ever."""
+        loop = self.values["loop"]
+        return math.inf if loop == "forever" else loop or 1
 
     @property
     def api_key(self) -> str | None:
@@ -152,7 +170,7 @@ def _take_from_workload(
     if workload is None:
         return
     own = {"seed": workload.seed}
-    if all(values[key] is None for key in ("speed", "rate", "concurrency")):
+    if all(values[key] is None for key in ("speed", "rate", "concurrency", "max_sessions")):
         own["concurrency"] = workload.concurrency
     for key, value in own.items():
         if value is not None and raw.get(key) in (None, ""):
@@ -198,6 +216,12 @@ def _split(host: str, shown: str) -> SplitResult:
 def _check_load(values: Mapping[str, Any]) -> None:
     given = {key for key, value in values.items() if value not in (None, False, ())}
     _exclusive(given, "speed", "rate", "concurrency")
+    for key in ("speed", "rate", "concurrency"):
+        if "max_sessions" in given and key in given:
+            raise UsageError(
+                f"--max-sessions begins a conversation when another has ended: leave out --{key} "
+                "(think times are scaled by --think-speed)"
+            )
     if "trace" in given and "input_tokens" in given:
         raise UsageError("--trace and --input-tokens exclude each other: keep one")
     if "trace" not in given and "input_tokens" not in given:
@@ -267,7 +291,7 @@ def _check_synthetic(values: Mapping[str, Any], given: set[str]) -> None:
         )
     if "burstiness" in given and "concurrency" in given:
         raise UsageError("--burstiness shapes the arrivals of --rate: a closed loop has none")
-    for key in ("format", "map", "time_unit", "start", "end", "limit", "skip_bad", "think_speed"):
+    for key in _RECORDED:
         if key in given:
             raise UsageError(f"--{key.replace('_', '-')} goes with --trace, not --input-tokens")
 

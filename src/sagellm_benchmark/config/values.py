@@ -38,6 +38,18 @@ def count(value: str) -> int:
     return _whole(value, 1)
 
 
+def times(value: str) -> int | str:
+    """How often: a whole number of at least 1, or `forever`."""
+    if value.strip().lower() == "forever":
+        return "forever"
+    try:
+        return _whole(value, 1)
+    except ValueError:
+        raise ValueError(
+            f"must be a whole number of at least 1, or forever, not {value!r}"
+        ) from None
+
+
 def whole(value: str) -> int:
     """A whole number of at least 0."""
     return _whole(value, 0)

@@ -17,6 +17,7 @@ from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.sessions import Sessions
+from sagellm_benchmark.load.slots import Slots
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.wire.outcome import Outcome
 
@@ -35,16 +36,23 @@ class Driver:
         self._run = run
         self._loop: OpenLoop | ClosedLoop | None = None
         self._sessions: Sessions | None = None
+        self._slots: Slots | None = None
         plan = run.plan
         if plan is None:
             return
+        settings = run.settings
+        if settings.max_sessions is not None:
+            self._slots = Slots(settings.max_sessions)
         if plan.dependents is not None:
-            after_failure = run.settings.after_failure
-            self._sessions = Sessions(plan, run.skip, after_failure=after_failure)
+            self._sessions = Sessions(
+                plan, run.skip, after_failure=settings.after_failure, slots=self._slots
+            )
         if role is Role.CLOSED:
             self._loop = ClosedLoop(plan.planned(), self._job, self._sessions)
         else:
-            self._loop = OpenLoop(plan.planned(), self._job, self._launch, self._sessions)
+            self._loop = OpenLoop(
+                plan.planned(), self._job, self._launch, self._sessions, self._slots
+            )
 
     def drive(self) -> None:
         """Send all of it, or what comes before `stop`."""
@@ -68,17 +76,19 @@ class Driver:
             self._loop.stop()
 
     def _job(self, planned: Planned) -> Job:
-        requests, sessions, seq = self._run.requests, self._sessions, planned.seq
+        requests, sessions = self._run.requests, self._sessions
+        seq, row, number = planned.seq, planned.row, planned.round
         if sessions is None:
-            return requests.of_row(seq, planned.row)
+            return requests.of_row(seq, row, number)
         said, heard = sessions.conversation(seq), sessions.is_heard(seq)
-        return requests.of_row(seq, planned.row, said=said, keep_text=heard)
+        return requests.of_row(seq, row, number, said=said, keep_text=heard)
 
     def _launch(self, planned: Planned, job: Job, due_ns: int) -> None:
         run = self._run
         if run.full():
             outcome = run.drop(planned.seq, job, due_ns)
-            if self._sessions is not None:  # which may take long, and the next is due
+            if self._sessions is not None or self._slots is not None:
+                # Not here: to skip a session may take long, and the next request is due.
                 self._start_user(lambda: self._ended(planned, job, outcome))
         else:
             self._start_user(lambda: self._perform(planned, job, due_ns))
@@ -92,8 +102,16 @@ class Driver:
         self._ended(planned, job, self._run.perform(planned.seq, job, due_ns))
 
     def _ended(self, planned: Planned, job: Job, outcome: Outcome | None) -> None:
-        if self._sessions is not None and outcome is not None:
-            self._sessions.ended(planned.seq, job, outcome)
+        sessions, slots = self._sessions, self._slots
+        if outcome is None or (sessions is None and slots is None):
+            return
+        lost = sessions.ended(planned.seq, job, outcome) if sessions is not None else None
+        if slots is not None:
+            slots.end(planned.seq, outcome.ended_ns)
+        self._loop.wake()
+        if lost:
+            sessions.skip(lost)
+            self._loop.wake()
 
     def _start_user(self, play: Callable[[], None]) -> None:
         user_class = self._environment.user_classes[0]

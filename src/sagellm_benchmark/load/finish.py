@@ -6,6 +6,7 @@ no summary does not take the summary from the terminal.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -89,7 +90,7 @@ def _facts(run: Run, manifest: Manifest, interrupted: str | None, aborted: str |
     return RunFacts(
         run_id=run.identity.run_id,
         started_at=utc(run.anchor.unix(run.origin_ns)),
-        rows=recorder.planned if run.plan is None else run.plan.rows,
+        rows=_rows(run),
         planned=recorder.planned,
         written=None if recorder.failed else recorder.written,
         closed=run.settings.closed or run.plan is None,
@@ -101,6 +102,12 @@ def _facts(run: Run, manifest: Manifest, interrupted: str | None, aborted: str |
         aborted=aborted,
         thresholds=manifest.thresholds,
     )
+
+
+def _rows(run: Run) -> int:
+    """Rows of the plan; of a trace that is replayed for ever, those that were reached."""
+    total = math.inf if run.plan is None else run.plan.total_rows
+    return run.recorder.planned if total == math.inf else int(total)
 
 
 def _generator(run: Run) -> dict[str, Any]:

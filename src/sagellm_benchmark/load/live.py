@@ -6,6 +6,7 @@ kept for the summary.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class Live:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._progress = Progress(sys.stderr, None if run.plan is None else run.plan.rows)
+        self._progress = Progress(sys.stderr, _rows(run))
         self._lags_ms: deque[float] = deque(maxlen=RECENT_LAGS)
         self._tokens = 0
         self._gone = 0
@@ -73,10 +74,10 @@ class Live:
         self._seen.append((moment, tokens))
         lags = sorted(self._lags_ms)
         elapsed_s = max(moment - run.origin_ns, 0) / NS_PER_S
-        span_s = None if run.plan is None or run.settings.closed else run.plan.span_s
+        span_s = None if run.plan is None or run.settings.untimed else run.plan.total_span_s
         return {
             "elapsed_s": elapsed_s,
-            "rows": None if run.plan is None else run.plan.rows,
+            "rows": _rows(run),
             "sent": run.engine.counts.sent,
             "in_flight": run.engine.counts.in_flight,
             "done": counts["ok"],
@@ -85,5 +86,11 @@ class Live:
             "dropped": counts["dropped"],
             "lag_ms": lags[min(int(len(lags) * 0.99), len(lags) - 1)] if lags else None,
             "tokens_per_s": max(tokens - tokens_then, 0) * NS_PER_S / max(moment - then, 1),
-            "left_s": None if span_s is None else max(span_s - elapsed_s, 0.0),
+            "left_s": None if span_s in (None, math.inf) else max(span_s - elapsed_s, 0.0),
         }
+
+
+def _rows(run: Run) -> int | None:
+    """How many requests there will be; None where nobody knows, or for ever."""
+    total = math.inf if run.plan is None else run.plan.total_rows
+    return None if total == math.inf else int(total)

@@ -17,6 +17,7 @@ from gevent.lock import Semaphore
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.sessions import Sessions
+from sagellm_benchmark.load.slots import Slots
 from sagellm_benchmark.load.timer import Timer
 from sagellm_benchmark.schedule.planned import Planned
 
@@ -39,6 +40,8 @@ class OpenLoop:
         make: Makes a job; the slow part, done ahead.
         launch: Called at the due time with the request, its job and the absolute due time.
         sessions: The rows that wait for others; None where none does.
+        slots: For so many conversations at once: a row that waits for no other is due when there is
+            room for it, and not at a time. None for any number.
     """
 
     def __init__(
@@ -47,11 +50,13 @@ class OpenLoop:
         make: Callable[[Planned], Job],
         launch: Callable[[Planned, Job, int], None],
         sessions: Sessions | None = None,
+        slots: Slots | None = None,
     ) -> None:
         self._planned = planned
         self._make = make
         self._launch = launch
         self._sessions = sessions
+        self._slots = slots
         self._ready: deque[tuple[Planned, Job]] = deque()
         self._ready_bytes = 0
         self._behind: list[tuple[int, int, Planned, Job]] = []
@@ -70,8 +75,8 @@ class OpenLoop:
     def run(self, origin_ns: int) -> None:
         """Release everything; returns when the plan or `stop` ends it."""
         self._timer = timer = Timer()
-        if self._sessions is not None:
-            self._sessions.changed = timer.cancel
+        if self._slots is not None:
+            self._slots.open(origin_ns)
         try:
             while not self._stopped:
                 self._fill(origin_ns)
@@ -82,19 +87,25 @@ class OpenLoop:
                     self._release(origin_ns)
         finally:
             self._timer = None
-            if self._sessions is not None:
-                self._sessions.changed = _nothing
             timer.close()
 
     def stop(self) -> None:
         """Release no more."""
         self._stopped = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again: what waited for others may be due, or will not be."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _ready_ns(self, origin_ns: int) -> int | None:
         """When the next request is due whose job is made."""
-        due_ns = origin_ns + (self._ready[0][0].due_ns or 0) if self._ready else None
+        due_ns = None
+        if self._ready and self._slots is not None:
+            due_ns = self._slots.free_ns
+        elif self._ready:
+            due_ns = origin_ns + (self._ready[0][0].due_ns or 0)
         if self._behind and (due_ns is None or self._behind[0][0] < due_ns):
             return self._behind[0][0]
         return due_ns
@@ -102,12 +113,13 @@ class OpenLoop:
     def _next_ns(self, origin_ns: int) -> int | None:
         """When there is something to do next; None where nothing ever will be."""
         due_ns, sessions, moment = self._ready_ns(origin_ns), self._sessions, now()
-        if sessions is None or sessions.over:
+        full = bool(self._ready) and due_ns is None  # every slot is taken: one will be free
+        if (sessions is None or sessions.over) and not full:
             return due_ns
         if due_ns is not None and due_ns - moment < _GUARD_NS:
             return due_ns
         soon_ns = moment + _LATER_NS
-        if sessions.thinking:
+        if sessions is not None and sessions.thinking:
             soon_ns = sessions.thinking.next_ns - SOON_NS
         return soon_ns if due_ns is None else min(due_ns, soon_ns)
 
@@ -121,6 +133,8 @@ class OpenLoop:
         else:
             planned, job = self._ready.popleft()
             self._ready_bytes -= len(job.payload)
+            if self._slots is not None:
+                self._slots.begin(planned.seq)
         self._launch(planned, job, due_ns)
 
     def _wants_more(self) -> bool:
@@ -210,30 +224,28 @@ class ClosedLoop:
         if sessions is None:
             return
         self._timer = timer = Timer()
-        sessions.changed = timer.cancel
         try:
             while not (self._stopped or sessions.over):
                 due_ns = sessions.thinking.next_ns
                 if timer.wait_until(now() + _LATER_NS if due_ns is None else due_ns):
                     self._due.append(sessions.take()[1])
-                    self._wake(1)
+                    self._call(1)
         finally:
             self._timer = None
-            sessions.changed = _nothing
             timer.close()
-            self._wake(self._idle)
+            self._call(self._idle)
 
     def stop(self) -> None:
         """Hand out no more."""
         self._stopped = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again: what waited for others may be due, or will not be."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _wake(self, users: int) -> None:
+    def _call(self, users: int) -> None:
         for _ in range(min(users, self._idle)):
             self._idle -= 1
             self._work.release()
-
-
-def _nothing() -> None:
-    """Nobody wants to know."""

@@ -6,8 +6,9 @@ between the due time and the first byte sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sagellm_benchmark.config.settings import Settings
@@ -23,6 +24,9 @@ from sagellm_benchmark.wire.openai import Ask, Endpoint, request_body
 
 if TYPE_CHECKING:
     from sagellm_benchmark.load.conversation import Conversation
+
+_ROUNDS = 2
+"""Rounds of a trace whose prompts' blocks are held: that which begins, and that which ends."""
 
 NAME_LIMIT = 100
 """Most characters of a task's name for a request: Locust prints it as it is."""
@@ -64,6 +68,7 @@ class Requests:
         run_id: Prefix of every request id.
         prompts: The texts of rows that record none; None for own tasks.
         api_key: Sent as a bearer token.
+        fresh: Makes those for when the trace is replayed again, from 1.
     """
 
     def __init__(
@@ -73,23 +78,32 @@ class Requests:
         run_id: str,
         prompts: Prompts | None = None,
         api_key: str | None = None,
+        fresh: Callable[[int], Prompts] | None = None,
     ) -> None:
         self._settings = settings
         self._target = target
         self._run_id = run_id
         self._prompts = prompts
+        self._fresh = None if fresh is None else lru_cache(maxsize=_ROUNDS)(fresh)
         self._endpoint = Endpoint(settings.endpoint)
         self._headers = _headers(settings, api_key)
         self._leavers = Leavers.of(settings)
 
     def of_row(
-        self, seq: int, row: Row, *, said: Conversation | None = None, keep_text: bool = False
+        self,
+        seq: int,
+        row: Row,
+        number: int = 0,
+        *,
+        said: Conversation | None = None,
+        keep_text: bool = False,
     ) -> Job:
         """The request of a trace's row.
 
         Args:
             seq: Its number.
             row: The row.
+            number: Which time the trace is replayed, from 0: each has prompts of its own.
             said: What was said before it, where it goes on with that.
             keep_text: Somebody wants to know what the reply says.
 
@@ -97,7 +111,7 @@ class Requests:
             UsageError: The row names no model and neither does an option, or its content does not
                 fit the endpoint.
         """
-        messages, prompt, tokens = self._content(row, said)
+        messages, prompt, tokens = self._content(row, said, self._prompts_of(number))
         ask = self._ask(row, messages=messages, prompt=prompt)
         cut = None if self._leavers is None else self._leavers.cut(row.request_id)
         return self._job(
@@ -119,7 +133,7 @@ class Requests:
         return Job(b"", ask, _asked(row, ask), request_id, self._endpoint.value, row)
 
     def _content(
-        self, row: Row, said: Conversation | None
+        self, row: Row, said: Conversation | None, prompts: Prompts | None
     ) -> tuple[list[dict[str, Any]] | None, str | None, int]:
         """A row's messages, else its prompt, and about how many tokens it has, 0 for unknown."""
         messages, prompt = row.messages, row.prompt
@@ -129,17 +143,20 @@ class Requests:
                 f"does not take: write --endpoint chat"
             )
         if said is None:
-            if messages is None and prompt is None and self._prompts is not None:
-                prompt = self._prompts.text(row)
+            if messages is None and prompt is None and prompts is not None:
+                prompt = prompts.text(row)
             return messages, prompt, row.input_tokens or 0
         tokens = 0
         if messages is None and prompt is None:
             new = row.new_input_tokens or max(1, (row.input_tokens or 0) - said.tokens)
-            prompt = self._prompts.more(row.request_id, new)
+            prompt = prompts.more(row.request_id, new)
             tokens = said.tokens + new
         if self._endpoint is not Endpoint.CHAT:
             return None, said.and_then(prompt), tokens
         return [*said.messages, *(messages or [{"role": "user", "content": prompt}])], None, tokens
+
+    def _prompts_of(self, number: int) -> Prompts | None:
+        return self._fresh(number) if number and self._fresh is not None else self._prompts
 
     def _ask(
         self,

@@ -28,6 +28,7 @@ from sagellm_benchmark.record.recorder import Recorder
 from sagellm_benchmark.record.segments import SegmentWriter
 from sagellm_benchmark.schedule.plan import Plan
 from sagellm_benchmark.schedule.planned import Planned
+from sagellm_benchmark.trace.changes.rounds import round_salt
 from sagellm_benchmark.trace.prompts import Prompts
 from sagellm_benchmark.trace.tokenizer import Tokenizer
 from sagellm_benchmark.wire.outcome import Outcome
@@ -89,8 +90,8 @@ class Run:
             retries=settings.retry,
             count=self._recounts is not None,
         )
-        prompts = None if plan is None else Prompts(identity.salt, plan.block_size, plan.wording)
-        self.requests = Requests(settings, target, identity.run_id, prompts, api_key)
+        prompts = None if plan is None else self._prompts(0)
+        self.requests = Requests(settings, target, identity.run_id, prompts, api_key, self._prompts)
         self.rows = Rows(environment.stats)
         private = settings.keep_content != "none"
         writer = SegmentWriter(identity.directory / "records", WORKER, private=private)
@@ -98,6 +99,11 @@ class Run:
         self._environment = environment
         self.origin_ns = self.anchor.monotonic_ns
         self._context = self._record_context(self.origin_ns)
+
+    def _prompts(self, number: int) -> Prompts:
+        """The prompts of one round of the trace."""
+        salt = round_salt(self.identity.salt, number)
+        return Prompts(salt, self.plan.block_size, self.plan.wording)
 
     def _record_context(self, origin_ns: int) -> RecordContext:
         unit, amount = self.settings.warmup or ("s", 0.0)

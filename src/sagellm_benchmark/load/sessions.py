@@ -17,12 +17,17 @@ import gevent
 from sagellm_benchmark.clock import NS_PER_MS, now
 from sagellm_benchmark.load.conversation import Conversation
 from sagellm_benchmark.load.request import Job
+from sagellm_benchmark.load.slots import Slots
 from sagellm_benchmark.schedule.plan import Plan
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import LEFT, Status
 
 SEND, SKIP = "send", "skip"
+
+Lost = deque[tuple[int, int, str]]
+"""Rows that will not be sent: their numbers, when that was settled, and why."""
+
 _BUSY_NS = NS_PER_MS
 
 
@@ -67,6 +72,7 @@ class Sessions:
         plan: With rows that wait.
         skip: Called with a row that will not be sent, when that was settled, and why.
         after_failure: "skip" or "send": what becomes of rows behind a request that failed.
+        slots: The conversations of the run, where their number is limited.
 
     Attributes:
         thinking: Rows that are due at a known time.
@@ -79,10 +85,11 @@ class Sessions:
         skip: Callable[[Planned, int, str], None],
         *,
         after_failure: str = SKIP,
+        slots: Slots | None = None,
     ) -> None:
         self.thinking = Thinking()
-        self.unsettled = plan.dependents.count
-        self.changed: Callable[[], None] = _nothing
+        self.unsettled = plan.dependents.count * plan.times
+        self._slots = slots
         self._plan = plan
         self._dependents = plan.dependents
         self._skip = skip
@@ -110,34 +117,48 @@ class Sessions:
         dependents = self._dependents
         return any(dependents.hears(each) == seq for each in dependents.behind(seq))
 
-    def ended(self, seq: int, job: Job, outcome: Outcome) -> None:
-        """A request has its outcome: settle those that waited for it alone, or for it last."""
+    def ended(self, seq: int, job: Job, outcome: Outcome) -> Lost:
+        """A request has its outcome: settle those that waited for it alone, or for it last.
+
+        Returns:
+            Those that will not be sent; the caller must `skip` them.
+        """
+        lost: Lost = deque()
         if self._stopped:
-            return
+            return lost
         failed = None
         if outcome.left:
             failed = LEFT
         elif outcome.status is not Status.OK and not self._always:
             failed = "dependency"
         said: Conversation | None = None
-        skipped: deque[tuple[int, str]] = deque()
         for child in self._dependents.behind(seq):
-            if self._dependents.hears(child) == seq and failed is None:
+            if failed is None and self._dependents.hears(child) == seq:
                 said = said or Conversation.after(job, outcome)
                 self._said[child] = said
-            self._ended(child, outcome.ended_ns, failed, skipped)
-        if skipped:
-            self._skip_all(skipped)
-        self.changed()
+            if self._ended(child, outcome.ended_ns, failed, lost) and self._slots is not None:
+                self._slots.follow(seq, child)
+        return lost
+
+    def skip(self, lost: Lost) -> None:
+        """Skip rows and all that wait for them, in slices: a session may be long."""
+        busy_since = now()
+        while lost and not self._stopped:
+            seq, at_ns, why = lost.popleft()
+            self.unsettled -= 1
+            self._skip(self._plan.dependent(seq), at_ns, why)
+            for child in self._dependents.behind(seq):
+                self._ended(child, at_ns, why, lost)
+            if now() - busy_since > _BUSY_NS:
+                gevent.sleep(0.0005)  # a timer, not a callback: sockets are read in between
+                busy_since = now()
 
     def stop(self) -> None:
         """Settle nothing more: what still waits is not reached."""
         self._stopped = True
 
-    def _ended(
-        self, child: int, ended_ns: int, failed: str | None, skipped: deque[tuple[int, str]]
-    ) -> None:
-        """One of what a row waits for has ended."""
+    def _ended(self, child: int, ended_ns: int, failed: str | None, lost: Lost) -> bool:
+        """One of those that a row waits for has ended; whether the row will be due now."""
         left = self._dependents.parents(child)
         if left > 1:
             join = self._joins.get(child) or self._joins.setdefault(child, _Join(left))
@@ -145,28 +166,12 @@ class Sessions:
             join.ended_ns = ended_ns = max(join.ended_ns, ended_ns)
             join.failed = failed = join.failed or failed
             if join.left:
-                return
+                return False
             del self._joins[child]
         if failed is not None:
             self._said.pop(child, None)
-            skipped.append((child, ended_ns, failed))
-            return
+            lost.append((child, ended_ns, failed))
+            return False
         self.unsettled -= 1
         self.thinking.add(ended_ns + self._plan.dependent(child).think_ns, child)
-
-    def _skip_all(self, skipped: deque[tuple[int, str]]) -> None:
-        """Skip rows and all that wait for them, in slices: a session may be long."""
-        busy_since = now()
-        while skipped and not self._stopped:
-            seq, at_ns, why = skipped.popleft()
-            self.unsettled -= 1
-            self._skip(self._plan.dependent(seq), at_ns, why)
-            for child in self._dependents.behind(seq):
-                self._ended(child, at_ns, why, skipped)
-            if now() - busy_since > _BUSY_NS:
-                gevent.sleep(0.0005)  # a timer, not a callback: sockets are read in between
-                busy_since = now()
-
-
-def _nothing() -> None:
-    """Nobody wants to know."""
+        return True

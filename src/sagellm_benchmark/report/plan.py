@@ -9,25 +9,24 @@ begin with "!".
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
-from sagellm_benchmark.metrics import capacity
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
 from sagellm_benchmark.report import target as targets
-from sagellm_benchmark.schedule.counts import FIRST_TOKEN_S, TOKEN_S, reply_s
+from sagellm_benchmark.report.cautions import cautions
+from sagellm_benchmark.report.estimates import disk_bytes, peak_streams
+from sagellm_benchmark.schedule.counts import FIRST_TOKEN_S, TOKEN_S
 from sagellm_benchmark.schedule.dependents import Dependents
 from sagellm_benchmark.schedule.lengths import CLIP, DROP
 from sagellm_benchmark.schedule.plan import Plan
 
 WIDTH = 80
 
-_RECORD_BYTES = 900
-_GAP_BYTES = 25
-_WORD_BYTES = 6
 _INDENT = 12
 
 
@@ -64,7 +63,7 @@ def plan_lines(
             lines += _line(label, parts)
     lines += _line("you set", _given(settings) or ["nothing"], "  ")
     lines += _line("defaults", _defaults(settings, replay=plan is not None), "  ")
-    for text in (*remarks, *(() if plan is None else warnings(plan, settings, server))):
+    for text in (*remarks, *(() if plan is None else cautions(plan, settings, server))):
         lines += textwrap.wrap(text, WIDTH, initial_indent="! ", subsequent_indent="  ")
     return lines
 
@@ -73,22 +72,29 @@ def _facts(
     plan: Plan, settings: Settings, server: Mapping[str, Any], run_dir: str
 ) -> Iterator[tuple[str, list[str]]]:
     yield "rows", _rows(plan)
+    if settings.model is None:
+        named = targets.models(plan.models, settings.model_map or {})
+        yield "models", [targets.listed(named)]
     if plan.dependents is not None:
         yield "sessions", _sessions(plan.dependents)
     if plan.made_prompts:
         yield "prompts", ["made to length", targets.wording(server["tokens"], server["asked"])]
     if limits := plan.lengths.words():
         yield "lengths", [f"{limits}: {_too_long(plan)}"]
-    if not settings.closed:
+    if not settings.untimed:
         yield "arrivals", _arrivals(plan)
     yield "tokens", _tokens(plan, settings)
     yield "streams", _streams(plan, settings)
     yield "lasts", _lasts(plan, settings)
-    yield "disk", [f"about {figures.size(disk_bytes(plan, settings))} of records in {run_dir}"]
+    each = " a round" if plan.times > 1 else ""
+    size = figures.size(disk_bytes(plan, settings))
+    yield "disk", [f"about {size} of records{each} in {run_dir}"]
 
 
 def _rows(plan: Plan) -> list[str]:
     parts = [figures.plural(plan.rows, "request")]
+    if plan.times > 1:
+        parts.append("again and again" if plan.times == math.inf else f"{plan.times:,} times over")
     if plan.sessions:
         parts.append(figures.plural(plan.sessions, "session"))
     left_out = sum(plan.drops.values())
@@ -146,6 +152,8 @@ def _amount(total: int, rows: int, way: str, bound: str) -> str:
 def _streams(plan: Plan, settings: Settings) -> list[str]:
     if settings.closed:
         return [f"{peak_streams(plan, settings):,} at once, a new one when one is done"]
+    if settings.max_sessions is not None:
+        return [f"{peak_streams(plan, settings):,} conversations at once, a new one when one ends"]
     estimate = f"(estimated: {FIRST_TOKEN_S:g} s, then {TOKEN_S * 1000:g} ms a token)"
     parts = [f"about {plan.peak_streams:,} at once {estimate}"]
     cap = settings.max_in_flight
@@ -154,96 +162,18 @@ def _streams(plan: Plan, settings: Settings) -> list[str]:
     return parts
 
 
-def peak_streams(plan: Plan, settings: Settings) -> int:
-    """The most streams that the plan is expected to keep open at once."""
-    most = min(settings.concurrency, plan.rows) if settings.closed else plan.peak_streams
-    return most if settings.max_in_flight is None else min(most, settings.max_in_flight)
-
-
 def _lasts(plan: Plan, settings: Settings) -> list[str]:
     limit = settings.run_time_s
-    if settings.closed:
+    if settings.untimed and plan.times < math.inf:
         parts = ["until every row is done"]
         if limit is not None:
             parts = [f"until every row is done, or for {figures.duration(limit)}"]
-    elif limit is not None and limit < plan.span_s:
+    elif limit is not None and (limit < plan.total_span_s or plan.times == math.inf):
         parts = [figures.duration(limit)]
     else:
-        return [f"{figures.duration(plan.span_s)}, then until the last reply has ended"]
+        return [f"{figures.duration(plan.total_span_s)}, then until the last reply has ended"]
     wait = figures.duration(settings.stop_timeout_s)
     return [*parts, f"what is on the wire then gets {wait}"] if limit is not None else parts
-
-
-def disk_bytes(plan: Plan, settings: Settings) -> int:
-    """About how much the records of a whole run take."""
-    total = plan.rows * _RECORD_BYTES
-    if settings.itl == "list" and not settings.no_stream:
-        total += max(plan.output_tokens - plan.rows, 0) * _GAP_BYTES
-    if settings.keep_content == "all":
-        total += plan.output_tokens * _WORD_BYTES
-    return total
-
-
-def warnings(plan: Plan, settings: Settings, server: Mapping[str, Any]) -> list[str]:
-    """What may not be what the user meant, a sentence or two each."""
-    dialect = server["dialect"]
-    found = [_gateway(plan, settings, dialect), _exact(settings, dialect)]
-    found.append(_run_time(plan, settings))
-    if plan.coarse and not settings.closed:
-        found.append(
-            "The trace's times lie on a coarse grid and many rows fall due at the same instant:"
-            " such bursts come from its clock, not from its users."
-        )
-    return [text for text in found if text]
-
-
-def _gateway(plan: Plan, settings: Settings, dialect: str | None) -> str | None:
-    if settings.no_stream or settings.endpoint == "embeddings" or dialect == "openai":
-        return None
-    over = []
-    streams = peak_streams(plan, settings)
-    if streams > capacity.STREAMS:
-        over.append(f"about {streams:,} streams at once")
-    if not settings.closed:
-        if plan.peak_rate_per_s > capacity.REQUESTS_PER_S:
-            over.append(f"{plan.peak_rate_per_s:,.0f} requests/s")
-        tokens_per_s = _tokens_per_s(plan)
-        if tokens_per_s > capacity.TOKENS_PER_S:
-            over.append(f"{tokens_per_s:,.0f} tokens/s")
-    if not over:
-        return None
-    whose = "One process of this sageLLM gateway"
-    if dialect is None:
-        whose = "If the target is one sageLLM gateway process: it"
-    return (
-        f"{whose} carries some {capacity.STREAMS} streams, {capacity.REQUESTS_PER_S:.0f} stream"
-        f" requests/s or {capacity.TOKENS_PER_S:,.0f} tokens/s, and this plan asks for"
-        f" {' and '.join(over)}. Beyond its limit you measure the gateway, not the engine behind"
-        " it."
-    )
-
-
-def _exact(settings: Settings, dialect: str | None) -> str | None:
-    if settings.output_length != "exact" or dialect not in ("sagellm", "sagellm-proxy"):
-        return None
-    return (
-        "--output-length exact: this gateway drops min_tokens and ignore_eos, so that a reply may"
-        " end early, and then counts as a failure."
-    )
-
-
-def _tokens_per_s(plan: Plan) -> float:
-    return plan.output_tokens / (plan.span_s + reply_s(plan.output_tokens / plan.rows))
-
-
-def _run_time(plan: Plan, settings: Settings) -> str | None:
-    limit = settings.run_time_s
-    if limit is None or settings.closed or limit == plan.span_s:
-        return None
-    asked, span = f"--run-time {figures.duration(limit)}", figures.duration(plan.span_s)
-    if limit < plan.span_s:
-        return f"{asked} is shorter than the plan ({span}): the rows after it are not sent."
-    return f"{asked} is longer than the plan ({span}): the run ends with its last reply."
 
 
 def _given(settings: Settings) -> list[str]:
@@ -265,7 +195,7 @@ def _defaults(settings: Settings, *, replay: bool) -> list[str]:
 
 def _implied(settings: Settings, *, replay: bool) -> Iterator[str]:
     """What holds where an option without a value was not given."""
-    paced = not replay or settings.closed or settings.rate is not None
+    paced = not replay or settings.untimed or settings.rate is not None
     if not paced and settings.speed is None:
         yield "--speed 1"
     if settings.synthetic and not settings.closed and settings.burstiness is None:

@@ -99,6 +99,7 @@ class Gathering:
         edges = _Edges.between(parents, waiting, len(hashes))
         seqs = np.frombuffer(self._seqs, dtype=np.int32)
         dependents = Dependents(
+            rows=len(hashes),
             edges=edges,
             places=_dense(seqs, np.frombuffer(self._places, dtype=np.int64), len(hashes)),
             heard=_heard(edges, seqs, self._continue, parents, waiting),
@@ -182,7 +183,11 @@ class _Edges:
 class Dependents:
     """The rows that wait for others.
 
+    A trace that is replayed again has the same once more: row n of round r has the number
+    r * rows + n.
+
     Args:
+        rows: Rows of the trace, these and all others.
         edges: Who waits for whom.
         places: Where each lies, shape (rows,).
         heard: Whose words each goes on with, -1 for nobody's, shape (rows,).
@@ -199,6 +204,7 @@ class Dependents:
     def __init__(
         self,
         *,
+        rows: int,
         edges: _Edges,
         places: np.ndarray,
         heard: np.ndarray,
@@ -206,6 +212,7 @@ class Dependents:
         orphans: int,
         shelf: Shelf,
     ) -> None:
+        self._rows = rows
         self._edges = edges
         self._places = places
         self._heard = heard
@@ -217,24 +224,27 @@ class Dependents:
 
     def behind(self, seq: int) -> list[int]:
         """Those that wait for a row."""
-        return self._edges.behind(seq)
+        row = seq % self._rows
+        found = self._edges.behind(row)
+        return found if row == seq else [seq - row + each for each in found]
 
     def parents(self, seq: int) -> int:
         """How many rows a row waits for."""
-        return int(self._edges.parents[seq])
+        return int(self._edges.parents[seq % self._rows])
 
     def hears(self, seq: int) -> int | None:
         """Whose words a row goes on with: the first that it waits for; None for nobody's."""
-        heard = int(self._heard[seq])
-        return None if heard == _NOBODY else heard
+        row = seq % self._rows
+        heard = int(self._heard[row])
+        return None if heard == _NOBODY else seq - row + heard
 
     def row(self, seq: int) -> Row:
-        """A row that waits."""
+        """A row that waits, as it is in the first round."""
         return self.mended(self.stored(seq))
 
     def stored(self, seq: int) -> Row:
         """A row as the trace has it."""
-        return _decode(self._shelf.get(int(self._places[seq])))
+        return _decode(self._shelf.get(int(self._places[seq % self._rows])))
 
     def mended(self, row: Row) -> Row:
         """A row that waits for nobody but rows that are sent."""
