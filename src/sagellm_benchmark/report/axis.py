@@ -7,7 +7,7 @@ and 1 and knows its ticks. Few ticks with short labels, so that a chart of 400 p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Show = Callable[[float], str]
@@ -85,9 +85,10 @@ def time_axis(label: str, span_s: float) -> Axis:
 
 
 def log_axis(label: str, low: float, high: float, show: Show) -> Axis:
-    """Factors, with ticks at powers of ten, and between them where there are few."""
-    if high <= low:
-        low, high = low / 2, high * 2
+    """Factors, a decade at least, with ticks at powers of ten and between where those are few."""
+    if high < 10 * low:
+        middle = math.sqrt(low * high)
+        low, high = middle / math.sqrt(10), middle * math.sqrt(10)
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     for steps in ((1, 2, 5), (1, 3), (1,)):
         ticks = _log_ticks(low, high, [(step, power) for power in range(first, last + 1)
@@ -96,6 +97,14 @@ def log_axis(label: str, low: float, high: float, show: Show) -> Axis:
             break
     every = math.ceil(len(ticks) / _MOST_TICKS)
     return Axis(label, low, high, tuple((at, show(at)) for at in ticks[::every]), log=True)
+
+
+def marked_axis(label: str, low: float, high: float, marks: Sequence[tuple[float, str]]) -> Axis:
+    """Factors, with ticks at these values."""
+    if high <= low:
+        low, high = low / 2, high * 2
+    ticks = tuple((value, text) for value, text in marks if low <= value <= high)
+    return Axis(label, low, high, ticks, log=True)
 
 
 def _log_ticks(low: float, high: float, steps: list[tuple[int, int]]) -> list[float]:

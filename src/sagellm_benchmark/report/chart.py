@@ -15,7 +15,7 @@ from sagellm_benchmark.report.axis import Axis
 
 Points = Sequence[tuple[float, float]]
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 24.0, 42.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 20.0, 24.0, 42.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _grid(x: Axis, y: Axis, frame: Frame) -> Iterable[str]:
         at = frame.x(x.place(value))
         yield f'<path class="axis" d="M{at:.1f} {bottom:.1f}v4"/>'
         yield _text(at, bottom + 17, text, "middle")
-    yield _text(left - 7, 13, y.label, "start", "label", shift=-37)
+    yield _text(0, 13, y.label, "start", "label")
     yield _text(right, bottom + 35, x.label, "end", "label")
 
 
@@ -119,8 +119,6 @@ def _drawn(line: Line, placed: Points, frame: Frame) -> Iterable[str]:
     yield f'<path class="{line.name} line" d="{path}"/>'
 
 
-def _text(
-    x: float, y: float, text: str, anchor: str, style: str = "tick", shift: float = 0.0
-) -> str:
-    place = f'x="{x + shift:.1f}" y="{y:.1f}"'
-    return f'<text class="{style}" text-anchor="{anchor}" {place}>{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str, style: str = "tick") -> str:
+    place = f'text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}"'
+    return f'<text class="{style}" {place}>{escape(text)}</text>'

@@ -8,18 +8,18 @@ only one of the two tells of. No sentence means that nothing differs so.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sagellm_benchmark.report.figures import count, duration, measure, percent
+from sagellm_benchmark.report.figures import count, duration, measure, percent, plural
 from sagellm_benchmark.trace.arrivals import WINDOWS_S
 from sagellm_benchmark.trace.comparison import TRIFLE, Comparison, Distance
 
-RATE = 0.05
-"""Rates that differ by less of the larger one are called alike."""
+RATE = 1.05
+"""Rates of which one is less than so many times the other are called alike."""
 
-DISPERSION = 0.375
-"""The same of indices of dispersion: beyond it one is more than 1.6 times the other."""
+DISPERSION = 1.6
+"""The same of indices of dispersion."""
 
 HIT = 0.02
 """Prefix hit rates that differ by less are called alike."""
@@ -49,8 +49,8 @@ def _pace(a: Figures, b: Figures) -> Iterator[str]:
     if a["rate_per_s"] is None or b["rate_per_s"] is None:
         return
     # A mean of gaps is as sure as their spread and their number let it be.
-    unsure = math.hypot(*(each["iat"]["cv"] / math.sqrt(each["rows"]) for each in (a, b)))
-    if _apart(a["rate_per_s"], b["rate_per_s"]) > max(RATE, _NORMAL * unsure):
+    errors = [each["iat"]["cv"] / math.sqrt(each["rows"]) for each in (a, b)]
+    if _apart(a["rate_per_s"], b["rate_per_s"], RATE, errors):
         yield (
             f"B has {measure(b['rate_per_s'] / a['rate_per_s'])} times the rate of A: "
             f"{measure(b['rate_per_s'])} requests/s against {measure(a['rate_per_s'])}"
@@ -61,15 +61,11 @@ def _gaps(distances: Distances) -> Iterator[str]:
     gaps, rhythm = distances["gaps_s"], distances["rhythm"]
     if gaps is None or rhythm is None:
         return
-    if gaps.noticeable and not rhythm.noticeable:
-        yield (
-            f"gaps differ in length only: KS {measure(gaps.ks)}, and over their means "
-            f"{measure(rhythm.ks)}"
-        )
-    elif gaps.noticeable or rhythm.noticeable:
+    if gaps.noticeable or rhythm.noticeable:
+        alike = "" if rhythm.noticeable else ", which is alike"
         yield (
             f"gaps differ: KS {measure(gaps.ks)}, {moment(gaps.wasserstein)} apart in the mean; "
-            f"over their means KS {measure(rhythm.ks)}"
+            f"over their means KS {measure(rhythm.ks)}{alike}"
         )
 
 
@@ -91,8 +87,8 @@ def _bursts(a: Figures, b: Figures) -> Iterator[str]:
         one, other = a["idc"][str(width_s)], b["idc"][str(width_s)]
         if one is None or other is None:
             continue
-        windows = min(a["span_s"], b["span_s"]) // width_s
-        if _apart(one, other) > max(DISPERSION, _NORMAL * math.sqrt(2 / windows)):
+        errors = [math.sqrt(2 / (each["span_s"] // width_s)) for each in (a, b)]
+        if _apart(one, other, DISPERSION, errors):
             told.append(f"{measure(one)} and {measure(other)} in {moment(width_s)}")
             steadier.add("B" if other < one else "A")
     if told:
@@ -161,7 +157,8 @@ def _unknown(a: Figures, b: Figures) -> Iterator[str]:
             yield f"{'A' if a[key] is None else 'B'} tells nothing of {words}"
     for name, each in (("A", a), ("B", b)):
         if each["dependents"] and each["rate_per_s"] is not None:
-            yield f"{each['dependents']:,} rows of {name} wait for others and have no arrival"
+            rows = plural(each["dependents"], "row")
+            yield f"{name} has no arrival of {rows} that wait for others"
 
 
 def moment(seconds: float) -> str:
@@ -169,7 +166,8 @@ def moment(seconds: float) -> str:
     return duration(seconds) if seconds >= 1 else f"{measure(seconds * 1000)} ms"
 
 
-def _apart(one: float, other: float) -> float:
-    """The difference as a share of the larger one."""
-    larger = max(one, other)
-    return abs(one - other) / larger if larger > 0 else 0.0
+def _apart(one: float, other: float, times: float, errors: Sequence[float]) -> bool:
+    """Whether one is so many times the other, and more than their relative errors explain."""
+    if not one or not other:
+        return one != other
+    return abs(math.log(one / other)) > max(math.log(times), _NORMAL * math.hypot(*errors))

@@ -27,7 +27,9 @@ _SMALL = Frame(400, 270)
 _COLUMNS = 340
 _BINS = 150
 _GRID_BINS = 10
+_LEAST_BINS = 20
 _WIDTHS_S = (1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600)
+_NAMED_S = ((1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"))
 _LEAST_WINDOWS = 10
 _SPANS_DECADES = 30
 _BEYOND = 1.1  # so that a curve is seen to reach 100 %
@@ -86,7 +88,9 @@ def _arrivals(shown: Sequence[Shown]) -> Chart | None:
         return None
     span_s = max(each.traffic.arrivals.span_s for each in told)
     coarsest_s = max(each.figures["time_resolution_s"] or 0.0 for each in told)
-    width_s = axis.round_seconds(max(span_s / _BINS, _GRID_BINS * coarsest_s))
+    # Windows of few ticks of a coarse clock hold now one more of them, now one less.
+    steady_s = min(_GRID_BINS * coarsest_s, span_s / _LEAST_BINS)
+    width_s = axis.round_seconds(max(span_s / _BINS, steady_s, 2 * coarsest_s))
     rates = {each.name: _rates(each.traffic, width_s) for each in told}
     highest = max(rate for points in rates.values() for _, rate in points)
     x = axis.time_axis("since the first arrival", span_s)
@@ -192,7 +196,7 @@ def _distribution(part: _Part, shown: Sequence[Shown]) -> Chart | None:
 def _values_axis(part: _Part, low: float, high: float) -> Axis:
     if high > low * _SPANS_DECADES:
         return axis.log_axis(part.label, low, high * _BEYOND, part.show)
-    return axis.linear_axis(part.label, high, part.show)
+    return axis.linear_axis(part.label, high * _BEYOND, part.show)
 
 
 def _corners(bounds: Any, shares: Any) -> list[tuple[float, float]]:
@@ -210,7 +214,7 @@ def _bursts(shown: Sequence[Shown]) -> Chart | None:
     values = [value for line in known.values() for _, value in line] + [1.0]
     widths = [width for line in known.values() for width, _ in line]
     low, high = max(min(values), 0.01), max(values)
-    x = axis.log_axis("window", min(widths), max(widths), moment)
+    x = axis.marked_axis("window", min(widths), max(widths), _NAMED_S)
     y = axis.log_axis("variance/mean", *_decades(low, high), axis.number)
     lines = [Line(name, line, dots=line) for name, line in known.items()]
     summary = "; ".join(
@@ -218,7 +222,7 @@ def _bursts(shown: Sequence[Shown]) -> Chart | None:
         for name, line in known.items()
     )
     title = "Bursts"
-    reading = "Index of dispersion of the counts in windows of so long"
+    reading = "Index of dispersion: variance over mean of the counts in windows"
     drawing = chart(title, summary, (x, y), lines, _SMALL, level=(1.0, "Poisson"))
     return Chart(title, reading, (drawing,))
 

@@ -3,8 +3,9 @@
 In: rows in the order in which a cache meets them. Out: hits of blocks and of tokens, for a cache
 without a bound and for any that holds so many blocks and forgets the longest unused first, of one
 prompt the last blocks first. A block is the same only where everything before it is the same, and a
-prompt is served from its start as far as it is held. Kept are 8 bytes a row, and what two
-dictionaries take of each distinct block: about 200 bytes.
+prompt is served from its start as far as it is held; of a last block that was shorter when it was
+met, as far as that went. Kept are 8 bytes a row, and about 125 bytes of each distinct block, up to
+200 where prompts end in a block of their own.
 
 The sizes need no pass each. A block is still there if fewer distinct blocks than the cache holds
 were met since its last use (Mattson's stack distance). Blocks last used by the same row lie behind
@@ -49,6 +50,7 @@ class Reuse:
         # the next, and the tokens that those hits lack because a block is not full.
         self._steps = array("q", (0, 0))
         self._lacking: dict[int, int] = {}
+        self._part_met: dict[int, int] = {}
 
     @property
     def distinct(self) -> int:
@@ -102,20 +104,41 @@ class Reuse:
 
     def _look_up(self, path: Sequence[int], tokens: int) -> None:
         """Count the hits of a path by what a cache must hold for them; it leaves its old place."""
-        size, place = self.block_size, 0
+        size, place, needed = self.block_size, 0, 0
+        whole = tokens // size
         for row, group in groupby(map(self._last.get, path)):
             if row is None:
-                return
+                break
             many = sum(1 for _ in group)
             newer = self._living.behind(row) + place
             self._steps[newer + 1] += 1
             self._steps[newer + many + 1] -= 1
             self._living.add(row, -many)
-            for block in range(max(place, tokens // size), place + many):
-                needed = newer + block - place + 1
-                lacking = size - max(0, tokens - block * size)
-                self._lacking[needed] = self._lacking.get(needed, 0) + lacking
+            for block in range(max(place, whole), place + many):
+                self._lack(newer + block - place + 1, size - _part(tokens, block, size))
             place += many
+            needed = newer + many
+        # Only the last one met can have been shorter before: what goes on behind a block has all
+        # of it.
+        if place:
+            now = _part(tokens, place - 1, size)
+            self._lack(needed, now - self._part_met.get(path[place - 1], now))
+            self._meet(path[place - 1], now)
+        if place < len(path):
+            self._meet(path[-1], _part(tokens, len(path) - 1, size))
+
+    def _lack(self, needed: int, tokens: int) -> None:
+        if tokens > 0:
+            self._lacking[needed] = self._lacking.get(needed, 0) + tokens
+
+    def _meet(self, name: int, tokens: int) -> None:
+        """Note how much of a block there was, while that is not all."""
+        if name in self._last and name not in self._part_met:
+            return
+        if tokens == self.block_size:
+            self._part_met.pop(name, None)
+        else:
+            self._part_met[name] = max(tokens, self._part_met.get(name, 0))
 
     def _remember(self, path: Sequence[int]) -> None:
         """Make a path the latest."""
@@ -123,6 +146,11 @@ class Reuse:
         self._last.update(dict.fromkeys(path, len(self._living)))
         self._living.append(len(path))
         self._steps.frombytes(bytes(8 * (len(self._last) - known)))
+
+
+def _part(tokens: int, block: int, size: int) -> int:
+    """How many of a prompt's tokens are in one of its blocks."""
+    return min(size, max(0, tokens - block * size))
 
 
 class _Sums:

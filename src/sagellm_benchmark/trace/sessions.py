@@ -31,7 +31,7 @@ class Sessions:
     def turns(self) -> Sample:
         """Rows of each session; empty without sessions."""
         _, counts = np.unique(np.array(self._rows), return_counts=True)
-        return Sample.of(counts)
+        return Sample.of(counts.astype(np.float64))
 
     def think_times(self) -> Sample:
         """Seconds from the end of what a row waits for to the row; empty where none is known."""
