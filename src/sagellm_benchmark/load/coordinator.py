@@ -98,7 +98,7 @@ class Coordinator:
         environment = self.environment
         self.inputs.check_combination()
         raise_file_limit()
-        environment.dispatcher_class = dispatcher
+        environment.dispatcher_class = dispatcher  # type: ignore[assignment]  # makes one
         prepared = self._prepare()
         environment.stop_timeout = prepared.settings.stop_timeout_s
         if environment.parsed_options.headless or environment.parsed_options.autostart:

@@ -54,4 +54,4 @@ def dispatcher(
     """Locust's dispatcher, or none of it where the run starts its own users."""
     if any(role_of(user_class) in (Role.REPLAY, Role.CLOSED) for user_class in user_classes):
         return NoUsers(worker_nodes, list(user_classes))
-    return UsersDispatcher(worker_nodes=worker_nodes, user_classes=user_classes, **options)
+    return UsersDispatcher(worker_nodes, list(user_classes), **options)

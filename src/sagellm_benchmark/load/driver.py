@@ -8,6 +8,7 @@ when `drive` returns and those users have ended.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from locust.env import Environment
 
@@ -114,5 +115,5 @@ class Driver:
             self._loop.wake()
 
     def _start_user(self, play: Callable[[], None]) -> None:
-        user_class = self._environment.user_classes[0]
+        user_class: Any = self._environment.user_classes[0]  # one of ours
         user_class(self._environment, play).start(self._environment.runner.user_greenlets)

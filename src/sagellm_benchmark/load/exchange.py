@@ -105,7 +105,7 @@ class Exchange:
 
     def wait_writable(self, fd: int) -> None:
         """Block the calling greenlet until the socket takes more, or the request has ended."""
-        waiter = Waiter()
+        waiter: Waiter = Waiter()
         watcher = get_hub().loop.io(fd, _WRITE)
         watcher.start(waiter.switch, None)
         try:

@@ -52,7 +52,7 @@ class FinalCSVFileWriter(StatsCSVFileWriter):
 
     def __init__(self, environment: Environment, *args: Any, **options: Any) -> None:
         super().__init__(environment, *args, **options)
-        self._rewriting: gevent.Greenlet | None = None
+        self._rewriting: Any = None
         environment.events.quitting.add_listener(self._finish)
 
     def stats_writer(self) -> None:
@@ -76,8 +76,9 @@ class FinalCSVFileWriter(StatsCSVFileWriter):
 
 def keep_final_csv() -> None:
     """Let Locust use these writers; it looks them up by name when it needs one."""
-    locust.stats.StatsCSVFileWriter = FinalCSVFileWriter
-    for module in (locust.stats, locust.web):
+    modules: tuple[Any, ...] = (locust.stats, locust.web)
+    modules[0].StatsCSVFileWriter = FinalCSVFileWriter
+    for module in modules:
         module.csv = SimpleNamespace(writer=HarmlessWriter)  # they take nothing else from it
 
 

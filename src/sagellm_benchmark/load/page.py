@@ -67,7 +67,7 @@ def guard(environment: Environment, host: str | None, busy: Callable[[], str | N
             return None
         return None if reason is None else _no(environment, reason)
 
-    app.wsgi_app = _closed(app.wsgi_app)
+    app.wsgi_app = _closed(app.wsgi_app)  # type: ignore[method-assign]
     if not _loopback(options.web_host) and not options.web_login:
         print(
             f"note: the page listens on {options.web_host or 'every address'} without a login: "

@@ -11,10 +11,11 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import locust.stats
 import numpy as np
-from locust.stats import RequestStats, StatsEntry
+from locust.stats import RequestStats
 
 from sagellm_benchmark.record.record import RequestRecord
 
@@ -49,7 +50,8 @@ def counted(values_ms: Sequence[float]) -> tuple[list[float], list[int]]:
 
 def use_three_digits() -> None:
     """Let Locust's statistics keep three significant digits; its function is made to be set."""
-    locust.stats.bucket_response_time = three_digits
+    stats: Any = locust.stats  # typed to give int
+    stats.bucket_response_time = three_digits
 
 
 class Rows:
@@ -78,7 +80,7 @@ class Rows:
 
         A call a token would cost more than reading the token.
         """
-        entry: StatsEntry = self._stats.get(name, kind)
+        entry: Any = self._stats.get(name, kind)  # its figures are typed int, and floats fit
         count = len(values_ms)
         seconds = int(time.time())
         entry.num_requests += count

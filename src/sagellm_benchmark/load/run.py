@@ -111,7 +111,7 @@ class Run:
             anchor=self.anchor,
             origin_ns=origin_ns,
             worker=WORKER,
-            warmup=Warmup(unit, amount),
+            warmup=Warmup(unit, amount),  # type: ignore[arg-type]  # s or req
             token_source=self.settings.token_source,
             itl=self.settings.itl,
             keep_content=self.settings.keep_content,

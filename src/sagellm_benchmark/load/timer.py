@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any
 
 from gevent import get_hub
 from gevent.hub import Waiter
@@ -49,14 +50,15 @@ class Timer:
         return True
 
     def _sleep(self, due_ns: int, remaining: int) -> bool:
-        watcher = self._watcher
+        watcher: Any = self._watcher
         if watcher is None:
             loop = get_hub().loop
             loop.update_now()  # a timer counts from the loop's idea of now, which may be old
             watcher = loop.timer(remaining / NS_PER_S)
         else:
             _arm(self._fd, due_ns)  # arming also forgets an expiry nobody read
-        self._waiter = waiter = Waiter()
+        waiter: Waiter = Waiter()
+        self._waiter = waiter
         watcher.start(waiter.switch, True)
         try:
             return waiter.get()

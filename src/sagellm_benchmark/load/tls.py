@@ -80,7 +80,7 @@ class TlsSession:
         size = 0
         try:
             while count := self._session.read(len(buffer) - size, buffer[size:]):
-                size += count
+                size += count  # type: ignore[operator]  # with a buffer it is a number
             if size:
                 # TLS has ended behind these bytes: let the next read, which comes at once, say so.
                 with suppress(OSError):

@@ -165,7 +165,7 @@ def _ledger(table: np.ndarray, facts: RunFacts) -> Ledger:
 
 def _errors(columns: Columns) -> list[dict[str, Any]]:
     """Failures by kind, most frequent first; numbers and ids in a message make no kind."""
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"status": status, "code": code, "message": failure.message, "count": failure.count}
         for (status, code, _), failure in columns.failures.items()
     ]

@@ -72,13 +72,13 @@ class _Table:
         number = _UNKNOWN if session is None else sessions.setdefault(session, len(sessions))
         self._waiting.extend([len(self._sent)] * len(record.depends_on))
         self._awaited.extend(map(hash, record.depends_on))
-        self._sent.append(record.sent_s)
+        self._sent.append(record.sent_s)  # type: ignore[arg-type]  # none is here unsent
         self._ended.append(record.ended_s)
         self._name.append(hash(record.row_id))
         self._session.append(number)
         self._input.append(_UNKNOWN if record.input_tokens is None else record.input_tokens)
-        known = record.status == "ok" and record.output_tokens is not None
-        self._output.append(record.output_tokens if known else _UNKNOWN)
+        tokens = record.output_tokens if record.status == "ok" else None
+        self._output.append(_UNKNOWN if tokens is None else tokens)
 
     def rows(self) -> Iterator[Row]:
         import numpy as np

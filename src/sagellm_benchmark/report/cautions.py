@@ -38,8 +38,9 @@ def _gateway(plan: Plan, settings: Settings, dialect: str | None) -> str | None:
     if streams > capacity.STREAMS:
         over.append(f"about {streams:,} streams at once")
     if not settings.untimed:
-        if plan.peak_rate_per_s > capacity.REQUESTS_PER_S:
-            over.append(f"{plan.peak_rate_per_s:,.0f} requests/s")
+        rate_per_s = plan.peak_rate_per_s
+        if rate_per_s is not None and rate_per_s > capacity.REQUESTS_PER_S:
+            over.append(f"{rate_per_s:,.0f} requests/s")
         tokens = tokens_per_s(plan)
         if tokens > capacity.TOKENS_PER_S:
             over.append(f"{tokens:,.0f} tokens/s")

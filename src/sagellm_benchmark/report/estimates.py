@@ -17,7 +17,7 @@ _WORD_BYTES = 6
 def peak_streams(plan: Plan, settings: Settings) -> int:
     """The most streams that the plan is expected to keep open at once."""
     at_once = settings.concurrency or settings.max_sessions
-    most = plan.peak_streams if at_once is None else int(min(at_once, plan.total_rows))
+    most = (plan.peak_streams or 0) if at_once is None else int(min(at_once, plan.total_rows))
     return most if settings.max_in_flight is None else min(most, settings.max_in_flight)
 
 

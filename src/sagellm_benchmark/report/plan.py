@@ -73,7 +73,8 @@ def _facts(
 ) -> Iterator[tuple[str, list[str]]]:
     yield "rows", _rows(plan)
     if settings.model is None:
-        named = targets.models(plan.models, settings.model_map or {})
+        known = {name: rows for name, rows in plan.models.items() if name is not None}
+        named = targets.models(known, settings.model_map or {})
         yield "models", [targets.listed(named)]
     if plan.dependents is not None:
         yield "sessions", _sessions(plan.dependents)

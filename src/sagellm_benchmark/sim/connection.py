@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._read_ns = 0
         self._leaving = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start reading, or start late where the configuration says so."""
         self._transport = transport
         self._accepted_ns = now()

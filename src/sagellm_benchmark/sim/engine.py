@@ -44,8 +44,9 @@ class Job:
 class Engine(Protocol):
     """What a server needs of an engine."""
 
-    next_ns: int | None
-    """When `advance` has something to do; None while idle."""
+    @property
+    def next_ns(self) -> int | None:
+        """When `advance` has something to do; None while idle."""
 
     def fits(self, job: Job) -> bool:
         """Tell whether this job could ever run."""

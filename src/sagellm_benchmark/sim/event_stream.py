@@ -7,6 +7,7 @@ was sent: `tpot_ms` is the whole time over the tokens, `tbt_ms` the mean gap aft
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from sagellm_benchmark.clock import NS_PER_MS
 from sagellm_benchmark.protocol import (
@@ -27,7 +28,7 @@ _PIECES = tuple(b'%b", "content_tokens": [%d' % (word, k) for k, word in enumera
 
 def event_frames(asked: Request, service: Service, exchange: Exchange, job: Job) -> Frames:
     """Lay out the event stream of one request."""
-    names = {
+    names: dict[str, Any] = {
         "request_id": asked.request_id,
         "trace_id": asked.trace_id,
         "engine_id": service.engine_id,

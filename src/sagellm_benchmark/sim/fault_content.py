@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from sagellm_benchmark.sim.engine import Job
 from sagellm_benchmark.sim.fault_events import DONE, event, finishes, value_of
@@ -40,7 +41,8 @@ async def empty(parts: Parts, values: Values, job: Job) -> Parts:
 
 async def wrong_usage(parts: Parts, values: Values, job: Job) -> Parts:
     """Tell a wrong count, also where none would be told."""
-    count, told, last = values["completion_tokens"], False, {}
+    count, told = values["completion_tokens"], False
+    last: dict[str, Any] = {}
     async for part in parts:
         value = value_of(part)
         if value.get("usage"):

@@ -38,7 +38,7 @@ class Mischief:
         self._values = rule.values
         self._tap = Tap(exchange)
         transport, self._on_end = exchange.divert(self._tap, self._answered)
-        self._wire = Wire(transport)
+        self._wire = Wire(transport)  # type: ignore[arg-type]  # nothing stands before it yet
         self._over = False
 
     def begin(

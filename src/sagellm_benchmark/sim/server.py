@@ -43,7 +43,8 @@ class Server:
         self.config = config
         self.connections: set[Connection] = set()
         self.stopping = False
-        self.dialect = {"sagellm": Sagellm, "openai": OpenAI}[config.dialect](service)
+        dialect = Sagellm if config.dialect == "sagellm" else OpenAI
+        self.dialect: Sagellm | OpenAI = dialect(service)
         self._service = service
         self._listener = listener
         self._log = log

@@ -66,14 +66,14 @@ def _content(request: HttpRequest) -> Any:
     try:
         return json.loads(request.body)
     except json.JSONDecodeError as error:
-        reason = {
+        invalid = {
             "type": "json_invalid",
             "loc": ["body", error.pos],
             "msg": "JSON decode error",
             "input": {},
             "ctx": {"error": error.msg},
         }
-        raise BodyError(422, detail([reason])) from error
+        raise BodyError(422, detail([invalid])) from error
     except ValueError as error:
         raise BodyError(400, detail("There was an error parsing the body")) from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,7 +26,7 @@ _WHOLE = re.compile(rb"(\d{1,12})(?:\.0+)?")
 Record = TypeVar("Record")
 
 
-def decoded(decode: Callable[[bytes], Record], line: bytes | bytearray) -> Record:
+def decoded(decode: Callable[[Any], Record], line: bytes | bytearray) -> Record:
     """Decode a line of JSON and name the field where it fails."""
     try:
         return decode(line)

@@ -61,7 +61,7 @@ def in_order(timed: Iterator[Timed], window: int, tally: Tally, path: Path) -> I
 def _filled(times: list[int | None], last: int) -> list[int]:
     """Give a row without a time the one of the row before it, so that it stays behind that row."""
     if None not in times:
-        return times
+        return times  # type: ignore[return-value]
     return [last := last if time is None else time for time in times]
 
 

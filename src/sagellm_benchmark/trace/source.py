@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -173,7 +174,7 @@ class _File:
             return reading.header
         timed = islice(self._timed(reading, tally), _SAMPLE)
         times_ns = [time_ns for time_ns, _ in timed if time_ns is not None]
-        known = {}
+        known: dict[str, Any] = {}
         if reading.wall and times_ns:
             known["time_origin"] = instant_text(times_ns[0])
         if step_s := grid_s(times_ns):

@@ -62,8 +62,10 @@ def mould_of(data: bytes, frame: Frame) -> Mould | None:
         proof = decode_frame(head[len(_BEGIN) :] + _PROOF.encode() + tail[: -len(_END)])
     except ValueError:
         return None
-    expected, delta = frame.choices[0], proof.choices[0].delta if proof.choices else None
-    if delta is None or delta.content != _PROOF:
+    if not frame.choices or not proof.choices:
+        return None
+    expected, delta = frame.choices[0], proof.choices[0].delta
+    if delta is None or expected.delta is None or delta.content != _PROOF:
         return None
     delta.content = expected.delta.content
     return Mould(head, tail) if proof == frame else None

@@ -239,7 +239,7 @@ class Reply:
     def _body(self, stamp_ns: int) -> None:
         """Hand on the body parts of one read."""
         for part in self._parts:
-            if self._take(part, stamp_ns):
+            if self._take(part, stamp_ns):  # type: ignore[misc]  # the head has set it
                 self._close(None, None, stamp_ns)
                 break
         self._parts.clear()
@@ -257,8 +257,9 @@ class Reply:
     def _inflate(self, data: bytes, stamp_ns: int) -> bool:
         """Take a part of a compressed body."""
         try:
-            pieces = self._inflater.inflate(data)
-            return any(self._reader.take(piece, stamp_ns) for piece in pieces)
+            inflater, reader = self._inflater, self._reader
+            assert inflater is not None and reader is not None  # the head has set them
+            return any(reader.take(piece, stamp_ns) for piece in inflater.inflate(data))
         except zlib.error as error:
             self._close(Ending.ENCODING, str(error), stamp_ns)
         except TooLarge as error:

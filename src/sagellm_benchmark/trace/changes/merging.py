@@ -63,7 +63,8 @@ class Merge:
 def _common(traces: Sequence[Trace]) -> Header:
     """The first one's header, without what does not hold for all."""
     first = traces[0].header
-    sizes = {each.header.block_size for each in traces} - {None}
+    told = (each.header.block_size for each in traces)
+    sizes = {size for size in told if size is not None}
     if len(sizes) > 1:
         raise UsageError(
             f"--merge: block ids stand for {' and '.join(map(str, sorted(sizes)))} tokens; only "
@@ -76,8 +77,9 @@ def _common(traces: Sequence[Trace]) -> Header:
         same[name] = values.pop() if len(values) == 1 else None
     if len({each.header.tokenizer for each in traces}) > 1:
         same["tokenizer"] = None
-    resolutions = [each.header.time_resolution_s for each in traces]
-    same["time_resolution_s"] = None if None in resolutions else max(resolutions)
+    steps = [each.header.time_resolution_s for each in traces]
+    known = [step for step in steps if step is not None]
+    same["time_resolution_s"] = max(known) if len(known) == len(steps) else None
     return msgspec.structs.replace(first, **same)
 
 

@@ -87,8 +87,9 @@ class Overlay:
         changes = [0.0]
         for window_s in _WINDOWS_S:
             alone = self._dispersion(self._original, window_s)
-            if alone:
-                changes.append(abs(self._dispersion(with_copy, window_s) / alone - 1.0))
+            joined = self._dispersion(with_copy, window_s)
+            if alone and joined is not None:
+                changes.append(abs(joined / alone - 1.0))
         return max(changes)
 
     def add(self, shift_s: float) -> None:

@@ -87,7 +87,7 @@ def take_messages(row: Row, messages: list[dict[str, Any]] | None) -> None:
         row.modalities = {"image_count": shown}
 
 
-def converted(value: Any, kind: type[Any], field: str) -> Any:
+def converted(value: Any, kind: Any, field: str) -> Any:
     """Check decoded JSON against a type and name the field where it differs."""
     try:
         return msgspec.convert(value, kind)
@@ -96,7 +96,7 @@ def converted(value: Any, kind: type[Any], field: str) -> Any:
         raise BadRowError(field + place.rstrip("`"), what) from None
 
 
-def _take_prompt(row: Row, prompt: _Prompt) -> None:
+def _take_prompt(row: Row, prompt: Any) -> None:
     if isinstance(prompt, list) and not all(isinstance(each, int) for each in prompt):
         if len(prompt) > 1:
             raise DroppedError("several_prompts")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -93,7 +94,7 @@ def _checked(options: Options) -> Callable[[bytes], int]:
             "--format columns: --map must name arrival and one of input_tokens, prompt, messages, "
             "such as arrival=ts,input_tokens=prompt_len"
         )
-    if options.time_unit not in _TIME_UNITS:
+    if options.time_unit is None or options.time_unit not in _TIME_UNITS:
         raise UsageError(f"--format columns: say --time-unit {'|'.join(_TIME_UNITS)}")
     return _TIME_UNITS[options.time_unit]
 
@@ -162,7 +163,7 @@ class _Parser:
         return time_ns("arrival", cells["arrival"], self._time_of), _row(number, cells)
 
 
-def _fields(record: object) -> Cells:
+def _fields(record: Any) -> Cells:
     if isinstance(record, dict):
         return record
     if isinstance(record, int):

@@ -202,4 +202,4 @@ def _whole(value: str | int) -> int:
     try:
         return int(value)
     except ValueError:
-        raise BadRowError("attributes", f"{value[:40]!r} is no whole number") from None
+        raise BadRowError("attributes", f"{str(value)[:40]!r} is no whole number") from None

@@ -22,7 +22,9 @@ from sagellm_benchmark.trace.workload.spec import Arrivals
 
 def gaps_of(given: str | Arrivals) -> Gaps:
     """The law of gaps that a specification names."""
-    return given.gaps() if isinstance(given, Arrivals) else Gaps(given)
+    if isinstance(given, Arrivals):
+        return given.gaps()
+    return Gaps(given)  # type: ignore[arg-type]  # a specification takes no other words
 
 
 def renewals(curve: Curve, gaps: Gaps, draws: Draws, most: int) -> Iterator[float]:
@@ -52,7 +54,7 @@ def measured(
 
 def measured_sizes(client: Measured, from_s: float, draws: Draws, most: int) -> Sizes:
     """Draw lengths from what was measured at the time of each request."""
-    known: dict[int, tuple[Iterator[float], Iterator[float]]] = {}
+    known: dict[int, list[Iterator[int]]] = {}
 
     def sizes(second: float) -> tuple[int, int]:
         span = client.span(from_s + second)
@@ -60,10 +62,10 @@ def measured_sizes(client: Measured, from_s: float, draws: Draws, most: int) -> 
             known.clear()
             lengths = client.lengths[span]
             pair = (("input", lengths.input_tokens), ("output", lengths.output_tokens))
-            known[span] = tuple(
+            known[span] = [
                 drawn(whole(Law(empirical=shares), draws.named(what, span)), most)
                 for what, shares in pair
-            )
+            ]
         inputs, outputs = known[span]
         return next(inputs), next(outputs)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ Sampler = Callable[[int], Floats]
 """Gives about so many further values, however few; the sequence does not depend on how many."""
 
 
-def drawn(sampler: Sampler, most: int) -> Iterator[float]:
+def drawn(sampler: Sampler, most: int) -> Iterator[Any]:
     """The values of a sampler one by one, drawn in batches that grow up to `most`."""
     count = _FIRST_BATCH
     while True:
