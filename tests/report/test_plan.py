@@ -18,12 +18,12 @@ from sagellm_benchmark.trace import synthesis
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
 HOST = "http://127.0.0.1:8000"
-TOKENS = {"per_word": 1.0, "template": 0, "source": "assumed", "why": None}
+TOKENS = {"per_word": 1.0, "template": 0, "source": "assumed", "why": None, "counts": []}
 UNASKED = {"asked": False, "dialect": None, "tokens": TOKENS}
 GATEWAY = {
     **{"asked": True, "dialect": "sagellm", "name": "sageLLM Gateway", "version": "0.1.0"},
     **{"engines": [{"healthy": True}, {"healthy": False}], "context_tokens": 8192},
-    "tokens": {"per_word": 1.304, "template": 9, "source": "fitted", "why": None},
+    "tokens": {"per_word": 1.304, "template": 9, "source": "fitted", "why": None, "counts": []},
 }
 RUN = {"run_dir": "runs/r1", "target": HOST, "server": UNASKED}
 
@@ -52,6 +52,7 @@ def plan_of(**changes):
         "lengths": Lengths(),
         "too_long": 0,
         "dependents": None,
+        "models": {"theirs": 500, "another": 1500},
         "times": 1,
         "period_s": 600.0,
     }
@@ -66,6 +67,7 @@ What will happen
   server    not asked: its model, its engines and the key are taken on trust
   rows      2,000 requests, 412 sessions,
             left out: 4 (zero_output 3, bad_json 1)
+  models    another (1,500), theirs (500)
   prompts   made to length, 1 token a word, assumed: the target was not asked
   arrivals  over 9 min 57 s, 3.35 requests/s on average,
             31 in the busiest second

@@ -7,12 +7,15 @@ import tracemalloc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.vocabularies import saved
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.schedule.lengths import Lengths
 from sagellm_benchmark.schedule.plan import make_plan
+from sagellm_benchmark.trace.prompts import Wording
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 from sagellm_benchmark.trace.source import Trace
+from sagellm_benchmark.trace.tokenizer import load
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
 fixed = settings(derandomize=True, deadline=None)
@@ -131,9 +134,51 @@ def test_the_schedule_tells_clipped_from_whole():
 def test_recorded_content_cannot_be_clipped():
     """Without the model's tokenizer nobody knows where to cut: said, with the way out."""
     said = {"messages": [{"role": "user", "content": "x"}], "input_tokens": 90}
-    with pytest.raises(UsageError, match=r"content of 90 tokens.*write --too-long drop"):
+    with pytest.raises(
+        UsageError, match=r"content of 90 tokens.*write --tokenizer PATH, or --too-long drop"
+    ):
         plan(said, too_long="clip", input_tokens=50)
     assert plan(said, (5, 5), too_long="drop", input_tokens=50).rows == 1
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    """A model's."""
+    return load(str(saved("byte_level", tmp_path_factory.mktemp("model"))))
+
+
+def test_content_is_as_long_as_the_tokenizer_says(tokenizer):
+    """With the model's tokenizer recorded lengths do not matter: what is sent is counted."""
+    text = "words that nobody counted " * 20
+    said = {"messages": [{"role": "user", "content": text}]}
+    room = tokenizer.count(text) - 1
+    with pytest.raises(UsageError, match=rf"r0, has {room + 1} tokens.*or shorten prompts with"):
+        plan(said, input_tokens=room, tokenizer=tokenizer)
+    assert plan({**said, "input_tokens": 9}, input_tokens=room + 1, tokenizer=tokenizer).rows == 1
+    assert plan({**said, "input_tokens": 9999}, input_tokens=room + 1, tokenizer=tokenizer).rows
+    clipped = plan(said, too_long="clip", input_tokens=room, tokenizer=tokenizer)
+    (sent,) = [each.row for each in clipped.planned()]
+    assert sent.input_tokens == tokenizer.count(sent.messages[0]["content"]) == room
+    assert clipped.too_long == 1
+
+
+def test_more_texts_than_room(tokenizer):
+    """Every message keeps a token; where that is too many it is said."""
+    said = {"messages": [{"role": "user", "content": "several words"}] * 5}
+    with pytest.raises(UsageError, match=r"r0 has more texts than .* write --too-long drop"):
+        plan(said, too_long="clip", input_tokens=4, tokenizer=tokenizer)
+
+
+def test_the_models_of_the_rows_are_counted():
+    """Every name with its rows, and those that name none."""
+    rows = [{"input_tokens": 5, "output_tokens": 5, "model": name} for name in ("a", "b", "a", "")]
+    assert plan(*rows, (5, 5)).models == {"a": 2, "b": 1, None: 2}
+
+
+def test_the_digest_names_the_tokenizer(tokenizer):
+    """Prompts of another rule are another load."""
+    exact = make_plan(trace_of(*ROWS), EVERYTHING, AS_IT_IS, wording=Wording.exact(tokenizer))
+    assert exact.digest != plan(*ROWS).digest
 
 
 def test_content_of_unknown_length_is_sent():

@@ -83,6 +83,23 @@ TRACE_OPTIONS: tuple[Option, ...] = (
         page=True,
     ),
     Option(
+        "--max-sessions",
+        "N conversations at once: the next begins when one has ended, arrival times do not count",
+        values.count,
+        metavar="N",
+        group="trace",
+        page=True,
+    ),
+    Option(
+        "--loop",
+        "replay the trace N times, one round behind the other, each with prompts of its own; "
+        "forever needs --run-time",
+        values.times,
+        metavar="N|forever",
+        group="trace",
+        page=True,
+    ),
+    Option(
         "--think-speed",
         "divide the times that users think between two turns by X (default: as arrivals are)",
         values.positive,
@@ -133,8 +150,8 @@ TRACE_OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "--too-long",
-        "rows too long for the model: fail before any load, drop them, or clip prompts that are "
-        "made (default fail)",
+        "rows too long for the model: fail before any load, drop them, or clip prompts, recorded "
+        "ones with --tokenizer (default fail)",
         values.text,
         "fail",
         choices=("drop", "clip", "fail"),

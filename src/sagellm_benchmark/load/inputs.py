@@ -6,6 +6,7 @@ here sends load.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
+from sagellm_benchmark.load.models import check_models
 from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.target import Target, remarks, resolve, route
@@ -113,6 +115,8 @@ class Inputs:
             raise UsageError("ClosedLoopUser needs --concurrency N: how many users send in turn")
         if self.role is Role.REPLAY and made.closed:
             raise UsageError("--concurrency is a closed loop: use ClosedLoopUser, or leave it out")
+        if made.times == math.inf and made.run_time_s is None:
+            raise UsageError("--loop forever needs --run-time 10m: nothing else would end the run")
         parse_slos(made.slo)
         read_system(made.system)
         return made
@@ -145,16 +149,13 @@ class Inputs:
             _trace(chosen),
             part,
             pace,
-            closed=chosen.closed,
+            closed=chosen.untimed,
+            times=chosen.times,
             think_speed=chosen.think_speed,
-            lengths=_lengths(chosen, server.context_tokens),
+            lengths=_lengths(chosen, server.context_tokens, self.tokenizer(chosen)),
             wording=server.wording,
         )
-        if chosen.model is None and plan.rows_without_model:
-            raise UsageError(
-                f"--model is missing: {plan.rows_without_model} of {plan.rows} rows name no "
-                f"model; write --model M (GET {chosen.host}/v1/models lists them)"
-            )
+        check_models(plan.models, chosen, server)
         _check_endpoint(plan, chosen.endpoint)
         _check_warmup(plan, chosen)
         if plan.made_prompts:
@@ -230,38 +231,38 @@ def _trace(chosen: Settings) -> Trace:
         skip_bad=chosen.skip_bad,
         seed=chosen.seed,
     )
-    spread = is_coarse(trace.header) and not (chosen.closed or chosen.no_spread_ties)
+    spread = is_coarse(trace.header) and not (chosen.untimed or chosen.no_spread_ties)
     return SpreadTies(chosen.seed).applied(trace) if spread else trace
 
 
-def _lengths(chosen: Settings, context_tokens: int | None) -> Lengths:
+def _lengths(chosen: Settings, context_tokens: int | None, tokenizer: Tokenizer | None) -> Lengths:
     """How long a request may be, and what room its reply needs beside it."""
     reply = (chosen.extra_body or {}).get("max_tokens")  # has the last word in every body
     if type(reply) is not int:
         reply = 0 if chosen.endpoint == "embeddings" else None
         if chosen.output_length == "free":
             reply = 1
-    return Lengths(chosen.max_input_tokens, context_tokens, chosen.too_long, reply)
+    return Lengths(chosen.max_input_tokens, context_tokens, chosen.too_long, reply, tokenizer)
 
 
 def _check_warmup(plan: Plan, chosen: Settings) -> None:
     """Refuse a warm-up that leaves nothing to measure, where that is certain."""
     unit, amount = chosen.warmup or ("s", 0.0)
     if unit == "req":
-        if amount >= plan.rows:
+        if amount >= plan.total_rows:
             raise UsageError(
-                f"--warmup {amount:g}req: the plan has {plan.rows} requests, so nothing would be "
-                "measured; write less"
+                f"--warmup {amount:g}req: the plan has {plan.total_rows} requests, so nothing "
+                "would be measured; write less"
             )
     elif chosen.run_time_s is not None and 0 < chosen.run_time_s <= amount:
         raise UsageError(
             f"--warmup {amount:g}s: --run-time ends the run after {chosen.run_time_s:g} s, so "
             "nothing would be measured; write less"
         )
-    elif not chosen.closed and chosen.start is None and plan.span_s < amount:
+    elif not chosen.untimed and chosen.start is None and plan.total_span_s < amount:
         raise UsageError(
-            f"--warmup {amount:g}s: all requests are due within {plan.span_s:.6g} s, so nothing "
-            "would be measured; write less"
+            f"--warmup {amount:g}s: all requests are due within {plan.total_span_s:.6g} s, so "
+            "nothing would be measured; write less"
         )
 
 

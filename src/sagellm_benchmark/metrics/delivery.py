@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sagellm_benchmark.metrics.columns import STATUSES, UNKNOWN, Retries
+from sagellm_benchmark.metrics.columns import SOURCES, STATUSES, UNKNOWN, Retries
 from sagellm_benchmark.metrics.fidelity import distance, rate
 from sagellm_benchmark.metrics.latency import Latencies
 
@@ -72,10 +72,11 @@ def target_notes(measured: Latencies, retries: Retries) -> Iterator[str]:
 
 
 def _longer(measured: Latencies) -> Iterator[str]:
-    """Replies with more tokens than the request allowed."""
+    """Replies with more tokens than the request allowed; a tokenizer may not be the target's."""
     table = measured.table[measured.ok]
     asked = table["asked_output"]
-    over = np.where(asked > 0, table["output_tokens"] - asked, 0)
+    told = (asked > 0) & (table["source"] != SOURCES.index("tokenizer"))
+    over = np.where(told, table["output_tokens"] - asked, 0)
     longer = int((over > 0).sum())
     if longer:
         yield (

@@ -70,10 +70,11 @@ def wording(tokens: Facts, asked: bool = True) -> str:
 
 def otherwise(tokens: Facts) -> tuple[int, int] | None:
     """Tokens of one text by the target and by the tokenizer, where they do not count alike."""
-    counts = _recounted(tokens)
-    if len({count["tokens"] - count["by_tokenizer"] for count in counts}) < 2:
+    added = {count["tokens"] - count["by_tokenizer"] for count in _recounted(tokens)}
+    if len(added) == 0 or (len(added) == 1 and min(added) >= 0):
         return None
-    return counts[-1]["tokens"], counts[-1]["by_tokenizer"]
+    longest = tokens["counts"][-1]
+    return longest["tokens"], longest["by_tokenizer"]
 
 
 def _recounted(tokens: Facts) -> list[Facts]:
@@ -89,6 +90,17 @@ def _by_tokenizer(tokens: Facts, asked: bool) -> str:
         return f"{exact}, unchecked: {why}" if why else exact
     added = tokens["counts"][0]["tokens"] - tokens["counts"][0]["by_tokenizer"]
     return f"{exact}, and {added} more by the target for its template" if added else exact
+
+
+def models(recorded: Mapping[str, int], renamed: Mapping[str, str]) -> list[str]:
+    """The models that rows name, the frequent ones first, with their new names and their rows."""
+    by_rows = sorted(recorded, key=lambda name: (-recorded[name], name))
+    return [
+        f"{name} as {renamed[name]} ({recorded[name]:,})"
+        if name in renamed
+        else f"{name} ({recorded[name]:,})"
+        for name in by_rows
+    ]
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

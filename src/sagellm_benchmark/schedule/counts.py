@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from heapq import heappop, heappush, heapreplace
+from math import inf
 from typing import Any
 
 import msgspec
@@ -48,6 +49,7 @@ class Count:
 
     Attributes:
         messages: The first row with recorded messages; None where there is none.
+        models: Rows by the model that they name; None for those that name none.
     """
 
     def __init__(self, header: Header, rule: str) -> None:
@@ -58,7 +60,7 @@ class Count:
         self.peak_streams = 0
         self.made_prompts = 0
         self.messages: str | None = None
-        self.rows_without_model = 0
+        self.models: dict[str | None, int] = {}
         self._digest = hashlib.sha256(_encode([rule, header.block_size]) + b"\n")
         self._sessions = array("q")  # hashes: a million sessions' names would take 100 MB
         self._timed = 0
@@ -117,7 +119,8 @@ class Count:
         self.made_prompts += not row.has_content
         if row.messages is not None and self.messages is None:
             self.messages = row.request_id
-        self.rows_without_model += not row.model
+        model = row.model or None
+        self.models[model] = self.models.get(model, 0) + 1
         if row.session_id is not None:
             self._sessions.append(hash(row.session_id))
         if planned.due_ns is not None:
@@ -128,6 +131,11 @@ class Count:
         if len(lines) > _DIGEST_BYTES:
             self._digest.update(lines)
             lines.clear()
+
+    def repeat(self, times: float) -> None:
+        """Note that the whole is replayed more than once."""
+        said = ["loop", None if times == inf else times, round(self.period_s * _NS_PER_S)]
+        self._lines += _encode(said) + b"\n"
 
     def _due(self, due_ns: int, output_tokens: int) -> None:
         self._timed += 1
@@ -161,7 +169,7 @@ def _canonical(planned: Planned) -> list[Any]:
         *(row.sampling, row.extra_body, row.headers, row.stream, row.lora_adapter),
     ]
     recorded = sent.count(None) < len(sent)
-    line = [
+    line: list[Any] = [
         planned.seq,
         None if row.depends_on else planned.due_ns,
         row.request_id,

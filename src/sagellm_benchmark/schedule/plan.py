@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.schedule.counts import Count
 from sagellm_benchmark.schedule.dependents import Dependents, Gathering
 from sagellm_benchmark.schedule.lengths import DROP, TOO_LONG, Fitting, Lengths
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.soundness import Soundness
+from sagellm_benchmark.trace.changes.rounds import moved
 from sagellm_benchmark.trace.changes.spreading import spread_tick_s
 from sagellm_benchmark.trace.prompts import ONE_TOKEN_A_WORD, Wording
 from sagellm_benchmark.trace.row import Row
@@ -33,7 +35,9 @@ class Plan:
     """What a run will send.
 
     Attributes:
-        rows: Requests.
+        rows: Requests of one round.
+        times: How often the trace is replayed; infinity for ever.
+        period_s: From the start of one round to that of the next; 0 where arrivals do not count.
         span_s: First to last due time, that of a row that waits taken from its arrival; 0 where
             arrivals do not count.
         rate_per_s: Mean rate, (rows - 1) / span_s; None where there is no span.
@@ -53,7 +57,7 @@ class Plan:
         spread_ties_s: The ticks of a coarse clock over which tied arrivals were spread; None where
             they were not.
         made_prompts: Rows without recorded messages or a prompt: theirs are made.
-        rows_without_model: Rows that name no model.
+        models: Rows by the model that they name; None for those that name none.
         block_size: Tokens of one prefix block; None where rows have no block ids.
         factor: What all times are divided by.
         lengths: How long a request may be.
@@ -64,6 +68,8 @@ class Plan:
     """
 
     rows: int
+    times: float
+    period_s: float
     span_s: float
     rate_per_s: float | None
     peak_rate_per_s: int | None
@@ -79,7 +85,7 @@ class Plan:
     coarse: bool
     spread_ties_s: float | None
     made_prompts: int
-    rows_without_model: int
+    models: dict[str | None, int]
     block_size: int | None
     factor: float
     lengths: Lengths
@@ -89,21 +95,46 @@ class Plan:
     dependents: Dependents | None
     _timetable: _Timetable = field(repr=False)
 
+    @property
+    def total_rows(self) -> float:
+        """Requests of all rounds; infinity for ever."""
+        return self.rows * self.times
+
+    @property
+    def total_span_s(self) -> float:
+        """First to last due time of all rounds; infinity for ever."""
+        return self.span_s + (self.times - 1) * self.period_s if self.period_s else self.span_s
+
     def planned(self) -> Iterator[Planned]:
         """Begin a new pass over the rows that wait for no others, in due order."""
-        every = self._timetable.planned()
-        return every if self.dependents is None else self._free(every, self.dependents)
+        number = 0
+        while number < self.times:
+            for planned in self._free():
+                yield self._moved(planned, number) if number else planned
+            number += 1
 
     def dependent(self, seq: int) -> Planned:
         """A row that waits for others, by its number."""
+        number = seq // self.rows
+        assert self.dependents is not None  # there is one wherever a row waits
         row = self.dependents.row(seq)
-        return Planned(seq, None, row, self._timetable.think_ns(row))
+        think_ns = self._timetable.think_ns(row)
+        moved(row, number, self.period_s * self.factor)
+        return Planned(seq, None, row, think_ns, number)
 
-    @staticmethod
-    def _free(every: Iterator[Planned], dependents: Dependents) -> Iterator[Planned]:
-        for planned in every:
-            if not dependents.mended(planned.row).depends_on:
+    def _free(self) -> Iterator[Planned]:
+        """The rows of the first round that wait for no others."""
+        dependents = self.dependents
+        for planned in self._timetable.planned():
+            if dependents is None or not dependents.mended(planned.row).depends_on:
                 yield planned
+
+    def _moved(self, planned: Planned, number: int) -> Planned:
+        due_ns = planned.due_ns
+        if due_ns is not None:
+            due_ns += round(number * self.period_s * _NS_PER_S)
+        row = moved(planned.row, number, self.period_s * self.factor)
+        return Planned(number * self.rows + planned.seq, due_ns, row, 0, number)
 
 
 def make_plan(
@@ -112,6 +143,7 @@ def make_plan(
     pace: Pace,
     *,
     closed: bool = False,
+    times: float = 1,
     think_speed: float | None = None,
     lengths: Lengths = NO_LIMIT,
     wording: Wording = ONE_TOKEN_A_WORD,
@@ -122,7 +154,8 @@ def make_plan(
         trace: The rows.
         selection: The part of them to send.
         pace: How fast; of no effect in a closed loop.
-        closed: Rows are sent when a user is free, not at a time.
+        closed: Arrivals do not count: a row that waits for no other is sent when there is room.
+        times: How often the trace is replayed; infinity for ever.
         think_speed: What think times are divided by; None for what arrivals are.
         lengths: How long a request may be.
         wording: How many words make the tokens of a made prompt.
@@ -145,6 +178,10 @@ def make_plan(
         gathering.add(planned.seq, planned.row)
     fitting.finish(count.rows)
     dependents = gathering.finish(soundness.hashes)
+    if times > 1:
+        count.repeat(times)
+        if not (closed or count.span_ns):
+            raise UsageError("--loop: all rows arrive at one instant, so a round has no length")
     drops = trace.drops
     if fitting.too_long and lengths.too_long == DROP:
         drops[TOO_LONG] = fitting.too_long
@@ -152,6 +189,8 @@ def make_plan(
     soundness.finish(trace, selection, drops)
     return Plan(
         rows=count.rows,
+        times=times,
+        period_s=count.period_s,
         span_s=count.span_ns / _NS_PER_S,
         rate_per_s=count.mean_rate_per_s,
         peak_rate_per_s=None if closed else count.peak_rate_per_s,
@@ -167,7 +206,7 @@ def make_plan(
         coarse=not closed and count.coarse,
         spread_ties_s=None if closed else spread_tick_s(trace.header),
         made_prompts=count.made_prompts,
-        rows_without_model=count.rows_without_model,
+        models=count.models,
         block_size=trace.header.block_size,
         factor=factor,
         lengths=lengths,
@@ -209,7 +248,7 @@ class _Timetable:
             if origin_s is None:
                 origin_s = arrival_s
             due_ns = None
-            if arrival_s is not None and not self.closed:
+            if arrival_s is not None and origin_s is not None and not self.closed:
                 due_ns = round((arrival_s - origin_s) / self.factor * _NS_PER_S)
             yield Planned(seq, due_ns, row, self.think_ns(row) if row.depends_on else 0)
 

@@ -71,8 +71,8 @@ def of(tokenizer: Tokenizer) -> Vocabulary:
         words += _single(tokenizer, some, taken)
     if len(words) < 1 << _LEAST_BITS:
         raise UsageError(
-            f"--tokenizer {tokenizer.path}: only {len(words)} words are one token each, too few "
-            f"to make prompts of: leave --tokenizer out, or write --tokens-per-word X instead"
+            f"--tokenizer {tokenizer.path}: only {len(words)} words are one token each and keep "
+            f"apart, too few to make prompts of: write --tokens-per-word X instead"
         )
     found = Vocabulary(words)
     _try_out(tokenizer, found.words)
