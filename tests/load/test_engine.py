@@ -652,6 +652,7 @@ def test_many_streams_at_once(reading):
     assert 0.5 * gap * NS_PER_S < middle < 3 * gap * NS_PER_S
 
 
+@pytest.mark.speed
 def test_a_burst_does_not_hold_up_the_loop():
     """100,000 tokens at once are parsed in slices: the loop is never away for long."""
     late = []

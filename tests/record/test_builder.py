@@ -211,6 +211,7 @@ def test_text_is_kept_only_where_asked(keep: str, status: Status, text: str | No
     assert record(0, outcome(text="hello", status=status), keep_content=keep).text == text
 
 
+@pytest.mark.speed
 def test_size_and_cost_of_a_hundred_tokens() -> None:
     """A record of 100 tokens stays under 3.5 kB and far under a tenth of a millisecond."""
     stamps = [1100.5 + 20.123 * index for index in range(100)]

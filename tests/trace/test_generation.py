@@ -262,6 +262,7 @@ def test_a_long_prompt_is_cut_to_the_context(tmp_path):
     }
 
 
+@pytest.mark.speed
 def test_a_million_rows_would_take_under_20_s_and_no_memory(tmp_path):
     """50,000 rows take less than a second of CPU, and no more memory than a few thousand."""
     keys = (
