@@ -4,8 +4,8 @@ In: rows in the order in which a cache meets them. Out: hits of blocks and of to
 without a bound and for any that holds so many blocks and forgets the longest unused first, of one
 prompt the last blocks first. A block is the same only where everything before it is the same, and a
 prompt is served from its start as far as it is held; of a last block that was shorter when it was
-met, as far as that went. Kept are 8 bytes a row, and about 125 bytes of each distinct block, up to
-200 where prompts end in a block of their own.
+met, as far as that went. Kept are 8 bytes a row and 28 of each distinct block; about 150 where the
+file does not number its blocks from 0 as they appear.
 
 The sizes need no pass each. A block is still there if fewer distinct blocks than the cache holds
 were met since its last use (Mattson's stack distance). Blocks last used by the same row lie behind
@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from sagellm_benchmark.trace.row import Header, Row
 
 _BITS = 7
+_MASK = (1 << _BITS) - 1
 
 
 class Hits(NamedTuple):
@@ -43,29 +43,33 @@ class Reuse:
         self.block_size = header.block_size or 1
         self.blocks = 0
         self._tokens = 0
-        self._before: dict[int, int | None] = {}
-        self._last: dict[int, int] = {}
+        self._names = _Names()
+        # Of each block: the row that used it last, and how many tokens of it were ever met.
+        self._last = array("q")
+        self._met = array("i")
         self._living = _Sums()
         # By how many blocks a cache must hold for them: hits, as differences from one number to
         # the next, and the tokens that those hits lack because a block is not full.
         self._steps = array("q", (0, 0))
         self._lacking: dict[int, int] = {}
-        self._part_met: dict[int, int] = {}
 
     @property
     def distinct(self) -> int:
         """Distinct blocks met: what a cache without a bound holds in the end."""
-        return len(self._last)
+        return len(self._names)
 
     def add(self, row: Row) -> None:
         """Look up a row's blocks, and remember them."""
         tokens = row.input_tokens or 0
         self._tokens += tokens
         if row.prefix_block_ids:
-            path = self._named(row.prefix_block_ids)
+            known = self.distinct
+            path = self._names.numbered(row.prefix_block_ids)
+            new = len(self._names) - known
             self.blocks += len(path)
-            self._look_up(path, tokens)
-            self._remember(path)
+            hits = path[: len(path) - new]
+            self._look_up(hits, tokens)
+            self._remember(hits, new, tokens)
 
     def hits(self, held: int | None = None) -> Hits | None:
         """What a cache that holds so many blocks had; one without a bound if None.
@@ -90,62 +94,88 @@ class Reuse:
             for hits, served in zip(blocks[at], tokens[at], strict=True)
         ]
 
-    def _named(self, ids: Sequence[int]) -> Sequence[int]:
-        """Name each block with all that is before it: most files' ids are such names already."""
-        before = [None, *ids[:-1]]
-        known = list(map(self._before.setdefault, ids, before))
-        if known == before:
-            return ids
-        alike = next(place for place, one in enumerate(known) if one != before[place])
-        names = [*ids[:alike]]
-        for place in range(alike, len(ids)):
-            names.append(hash((names[-1] if names else None, ids[place])))
-        return names
-
-    def _look_up(self, path: Sequence[int], tokens: int) -> None:
-        """Count the hits of a path by what a cache must hold for them; it leaves its old place."""
-        size, place, needed = self.block_size, 0, 0
+    def _look_up(self, hits: Sequence[int], tokens: int) -> None:
+        """Count the hits of a path by what a cache must hold for them; they leave their place."""
+        size, place = self.block_size, 0
         whole = tokens // size
-        for row, group in groupby(map(self._last.get, path)):
-            if row is None:
-                break
-            many = sum(1 for _ in group)
+        rows = [self._last[block] for block in hits]
+        while place < len(hits):
+            row = rows[place]
+            many = rows.count(row)  # whoever used a block used what is before it: they are together
             newer = self._living.behind(row) + place
             self._steps[newer + 1] += 1
             self._steps[newer + many + 1] -= 1
             self._living.add(row, -many)
-            for block in range(max(place, whole), place + many):
-                self._lack(newer + block - place + 1, size - _part(tokens, block, size))
+            if place + many > whole:
+                for at in range(max(place, whole), place + many):
+                    self._lack(newer + at - place + 1, size - _part(tokens, at, size))
             place += many
-            needed = newer + many
-        # Only the last one met can have been shorter before: what goes on behind a block has all
-        # of it.
-        if place:
-            now = _part(tokens, place - 1, size)
-            self._lack(needed, now - self._part_met.get(path[place - 1], now))
-            self._meet(path[place - 1], now)
-        if place < len(path):
-            self._meet(path[-1], _part(tokens, len(path) - 1, size))
+            if place == len(hits):
+                # Only the last one can have been shorter when it was met: whoever went on behind a
+                # block had all of it.
+                now = _part(tokens, place - 1, size)
+                self._lack(newer + many, now - self._met[hits[-1]])
+                self._met[hits[-1]] = max(now, self._met[hits[-1]])
 
     def _lack(self, needed: int, tokens: int) -> None:
         if tokens > 0:
             self._lacking[needed] = self._lacking.get(needed, 0) + tokens
 
-    def _meet(self, name: int, tokens: int) -> None:
-        """Note how much of a block there was, while that is not all."""
-        if name in self._last and name not in self._part_met:
-            return
-        if tokens == self.block_size:
-            self._part_met.pop(name, None)
-        else:
-            self._part_met[name] = max(tokens, self._part_met.get(name, 0))
+    def _remember(self, hits: Sequence[int], new: int, tokens: int) -> None:
+        """Make a path of known blocks and of new ones behind them the latest."""
+        row, last, size = len(self._living), self._last, self.block_size
+        self._living.append(len(hits) + new)
+        for block in hits:
+            last[block] = row
+        if new:
+            last.extend(array("q", (row,)) * new)
+            self._steps.extend(array("q", (0,)) * new)
+            self._met.extend(array("i", (size,)) * new)
+            self._met[-1] = _part(tokens, len(hits) + new - 1, size)
 
-    def _remember(self, path: Sequence[int]) -> None:
-        """Make a path the latest."""
-        known = len(self._last)
-        self._last.update(dict.fromkeys(path, len(self._living)))
-        self._living.append(len(path))
-        self._steps.frombytes(bytes(8 * (len(self._last) - known)))
+
+class _Names:
+    """Numbers blocks from 0 in the order of their appearance, each with all that is before it.
+
+    Most files' ids are such numbers already. What they are not is looked up by a hash of 64 bits.
+    """
+
+    def __init__(self) -> None:
+        self._before = array("q")  # of a block that is its own number; of any other -2
+        self._others: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._before)
+
+    def numbered(self, ids: Sequence[int]) -> list[int]:
+        """The numbers of a path; new ones are the next, and follow all others."""
+        before, others, known = self._before, self._others, len(self)
+        path: list[int] = []
+        number = -1
+        for block_id in ids:
+            if 0 <= block_id < known and before[block_id] == number:
+                number = block_id
+            elif block_id == known and not others:
+                before.append(number)
+                number = block_id
+                known += 1
+            else:
+                number = self._other(number, block_id)
+                known = len(before)
+            path.append(number)
+        return path
+
+    def _other(self, before: int, block_id: int) -> int:
+        """The number of a block where some are not their own."""
+        key, known = hash((before, block_id)), len(self)
+        if (number := self._others.get(key)) is not None:
+            return number
+        if block_id == known:
+            self._before.append(before)
+        else:
+            self._before.append(-2)
+            self._others[key] = known
+        return known
 
 
 def _part(tokens: int, block: int, size: int) -> int:
@@ -164,18 +194,21 @@ class _Sums:
 
     def append(self, number: int) -> None:
         """Add a number at the end."""
-        at = len(self)
-        for level in self._levels:
-            if at == len(level):
-                level.append(0)
-            at >>= _BITS
-        self.add(len(self) - 1, number)
+        fine, middle, coarse = self._levels
+        if not len(fine) & _MASK:
+            if not len(middle) & _MASK:
+                coarse.append(0)
+            middle.append(0)
+        fine.append(number)
+        middle[-1] += number
+        coarse[-1] += number
 
     def add(self, at: int, number: int) -> None:
         """Change the number at a place."""
-        for level in self._levels:
-            level[at] += number
-            at >>= _BITS
+        fine, middle, coarse = self._levels
+        fine[at] += number
+        middle[at >> _BITS] += number
+        coarse[at >> 2 * _BITS] += number
 
     def behind(self, at: int) -> int:
         """The sum of all numbers behind a place."""
