@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
@@ -114,6 +115,22 @@ CONTRADICTIONS = [
     ({**TRACE, "too_long": "split"}, "--too-long must be one of drop, clip, fail"),
     ({**TRACE, "retry": "-1"}, "--retry must be at least 0"),
     ({**TRACE, "limit": "0"}, "--limit must be at least 1"),
+    *(
+        (
+            {**TRACE, "max_sessions": "3", key: "2"},
+            f"--max-sessions begins a conversation when another has ended: leave out --{key}",
+        )
+        for key in ("speed", "rate", "concurrency")
+    ),
+    ({**TRACE, "max_sessions": "0"}, "--max-sessions must be at least 1"),
+    ({**TRACE, "think_speed": "0"}, "--think-speed must be above 0"),
+    ({**TRACE, "after_failure": "retry"}, "--after-failure must be one of send, skip"),
+    ({**TRACE, "loop": "0"}, "--loop must be a whole number of at least 1, or forever, not '0'"),
+    ({**TRACE, "loop": "often"}, "--loop must be a whole number of at least 1, or forever"),
+    *(
+        ({**MADE, key: "2"}, f"--{key.replace('_', '-')} goes with --trace, not --input-tokens")
+        for key in ("loop", "think_speed")
+    ),
     ({**TRACE, "token_source": "guess"}, "--token-source must be one of auto, usage, tokenizer"),
     ({**TRACE, "token_source": "tokenizer"}, "--token-source tokenizer needs --tokenizer PATH"),
     (
@@ -276,3 +293,16 @@ def test_what_run_json_is_told(monkeypatch):
     assert told["header"]["value"] == ["X-Key=***"]
     assert (told["run_time"]["value"], told["stop_timeout"]["value"]) == (60, 5)
     assert "canary" not in repr(told)
+
+
+def test_how_often_a_trace_is_replayed():
+    """Once, so many times, or for ever."""
+    assert made(TRACE).times == 1
+    assert made({**TRACE, "loop": "3"}).times == 3
+    assert made({**TRACE, "loop": "Forever"}).times == math.inf
+
+
+def test_whether_arrivals_count():
+    """Not in a closed loop, and not where so many conversations are kept going."""
+    untimed = [{}, {"speed": "2"}, {"rate": "2"}, {"concurrency": "2"}, {"max_sessions": "2"}]
+    assert [made({**TRACE, **options}).untimed for options in untimed] == [False] * 3 + [True] * 2

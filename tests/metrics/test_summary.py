@@ -22,6 +22,7 @@ from sagellm_benchmark.protocol import ErrorCode, Metrics
 from sagellm_benchmark.record.builder import Warmup
 from sagellm_benchmark.record.record import Asked, RequestRecord
 from sagellm_benchmark.record.segments import SegmentWriter, read_records
+from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import Status
 
 from .runs import columns_of, facts, mixed_run, summary_of
@@ -327,6 +328,17 @@ def test_retries_are_told() -> None:
 
 def _left(**facts: Any) -> RequestRecord:
     return record(0, outcome(status=Status.CANCELLED, reason="user", **facts))
+
+
+@pytest.mark.parametrize("objective", ["ttft_ms<=500", "ttft_from_due_ms<=500", "e2e_ms<=500"])
+def test_who_had_left_does_not_wait_for_later_turns(objective: str) -> None:
+    """A turn that was skipped since its user had left is no failure and was not slow."""
+    at_ns = outcome().ended_ns
+    skipped = Outcome(status=Status.SKIPPED, reason="user", due_ns=at_ns, ended_ns=at_ns)
+    summary = summary_of([record(0, skipped)], slos=parse_slos([objective]))
+    assert summary["goodput"]["fraction"] == 1.0
+    assert summary["left"] == {"requests": 1, "fraction": 1.0}
+    assert summary["errors"] == []
 
 
 @pytest.mark.parametrize(

@@ -134,13 +134,16 @@ class Latencies:
         return good
 
     def _seen(self, metric: str) -> np.ndarray:
-        """A latency; where the user left before it was known, how long that user had waited."""
+        """A latency; where the user left before it was known, how long that user had waited.
+
+        Who had left before a turn was sent had not waited for it at all.
+        """
         values = self[metric]
         since = _WAITED_SINCE.get(metric)
         if since is None or not self.aborted.any():
             return values
         unknown = self.aborted & (np.isnan(values) | metric.startswith("e2e"))
-        return np.where(unknown, self._between(since, "ended"), values)
+        return np.where(unknown, np.nan_to_num(self._between(since, "ended")), values)
 
     @property
     def _some_tokens(self) -> np.ndarray:
