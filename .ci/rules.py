@@ -44,10 +44,10 @@ def push(base: str = "", head: str = "HEAD") -> str:
     """A change of src/ comes with a new entry in the changelog.
 
     Args:
-        base: what the other side has; nothing: the commit that last set the version; zeros: none.
+        base: what the other side has; zeros: nothing. Without it, the commit of the last release.
         head: what is pushed.
     """
-    start = _start(base or _last_release(head), head)
+    start = _start(base or _last_release(head) or _NOTHING, head)
     changed = _git("diff", "--name-only", start, head, "--", "src").split()
     if not changed:
         return "src/ is unchanged"
@@ -113,9 +113,10 @@ def _start(base: str, head: str) -> str:
 
 
 def _last_release(head: str) -> str:
-    """The commit that last changed the version, which a release does."""
-    commits = _git("log", "--format=%H", "-G", "^version = ", head, "--", str(_PYPROJECT)).split()
-    return commits[0] if len(commits) > 1 else _NOTHING
+    """The commit that last gave the changelog a version with its date."""
+    return _git(
+        "log", "-1", "--format=%H", "-G", r"^## \[[0-9]", head, "--", str(_CHANGELOG)
+    ).strip()
 
 
 def _text(commit: str) -> str:

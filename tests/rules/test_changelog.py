@@ -106,10 +106,11 @@ def test_a_removed_branch_and_a_tag(repository):
     assert repository.push("v0.5.5.0").returncode == 0
 
 
-def test_since_the_last_release(repository):
-    """Without a base, everything since the version last changed must be told."""
+@pytest.mark.parametrize("part", ["minor", "keep"])
+def test_since_the_last_release(repository, part):
+    """Without a base, everything since the last release must be told."""
     assert repository.rules("push").returncode == 0
-    repository.rules("bump", "minor")
+    repository.rules("bump", part)
     repository.commit()
     repository.write("src/p.py", "x = 1\n")
     repository.commit()
