@@ -14,12 +14,11 @@ import numpy as np
 from sagellm_benchmark.metrics.columns import UNKNOWN
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.quantiles import DECIMALS, block
+from sagellm_benchmark.trace.comparison import SAME_GAP_S
+from sagellm_benchmark.trace.samples import Sample, kolmogorov_smirnov
 
 WINDOWS_S = (1, 10, 60)
 """Widths of the windows of `idc`."""
-
-SAME_GAP_S = 0.001
-"""Gaps between arrivals that differ by less are the same to `iat_ks`."""
 
 
 def fidelity(latencies: Latencies, *, closed: bool) -> dict[str, Any]:
@@ -80,23 +79,11 @@ def dispersion(times_s: np.ndarray, width_s: float) -> float | None:
 
 
 def distance(planned_s: np.ndarray, sent_s: np.ndarray) -> float | None:
-    """Kolmogorov-Smirnov distance of two sets of gaps, blind to shifts under `SAME_GAP_S`.
-
-    Without that a constant rate would be at a distance of 0.5 from itself sent a microsecond early
-    or late.
-    """
+    """Kolmogorov-Smirnov distance of two sets of gaps, blind to shifts under `SAME_GAP_S`."""
     if planned_s.size == 0 or sent_s.size == 0:
         return None
-    planned, sent = np.sort(planned_s), np.sort(sent_s)
-    beyond = max(_excess(planned, sent), _excess(sent, planned))
-    return round(float(beyond), DECIMALS)
-
-
-def _excess(one: np.ndarray, other: np.ndarray) -> float:
-    """How far the share of `one` at or below any value exceeds that of `other`, shifted."""
-    upto_one = np.searchsorted(one, one, side="right") / one.size
-    upto_other = np.searchsorted(other, one + SAME_GAP_S, side="right") / other.size
-    return float(max(0.0, (upto_one - upto_other).max()))
+    apart = kolmogorov_smirnov(Sample.of(planned_s), Sample.of(sent_s), within=SAME_GAP_S)
+    return round(apart, DECIMALS)
 
 
 def _tokens(latencies: Latencies, asked: str, got: str) -> dict[str, int | None]:

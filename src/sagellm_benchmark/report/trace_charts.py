@@ -188,7 +188,8 @@ def _distribution(part: _Part, shown: Sequence[Shown]) -> Chart | None:
     )
     reading = part.reading[0].upper() + part.reading[1:]
     if any(zeros.values()):
-        at_zero = (f"{percent(share)} of {name.upper()}" for name, share in zeros.items() if share)
+        whose = {name: f" of {name.upper()}" if len(shown) > 1 else "" for name in zeros}
+        at_zero = (f"{percent(share)}{whose[name]}" for name, share in zeros.items() if share)
         reading += f"; {' and '.join(at_zero)} are 0"
     return Chart(part.title, reading, (chart(part.title, summary, (x, y), lines, _SMALL),))
 
@@ -222,7 +223,7 @@ def _bursts(shown: Sequence[Shown]) -> Chart | None:
         for name, line in known.items()
     )
     title = "Bursts"
-    reading = "Index of dispersion: variance over mean of the counts in windows"
+    reading = "Dispersion: variance over mean of counts in windows"
     drawing = chart(title, summary, (x, y), lines, _SMALL, level=(1.0, "Poisson"))
     return Chart(title, reading, (drawing,))
 

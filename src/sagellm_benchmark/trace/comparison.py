@@ -14,7 +14,7 @@ from sagellm_benchmark.trace.samples import Sample, kolmogorov_smirnov, wasserst
 from sagellm_benchmark.trace.statistics import Traffic
 
 SAME_GAP_S = 0.001
-"""Where a run is compared, times that differ by less are the same: nobody sends on a nanosecond."""
+"""Between plan and run, times that differ by less are the same: nobody sends on a nanosecond."""
 
 TRIFLE = 0.05
 """A KS distance, or a difference of shares, up to which two traces are called alike."""
