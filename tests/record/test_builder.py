@@ -64,19 +64,46 @@ def test_no_zero_pretends_to_be_a_measurement() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "usage", "expected"),
+    ("rule", "usage", "ours", "expected"),
     [
-        ("auto", 9, ("usage", 9)),
-        ("auto", None, ("chunks", 3)),
-        ("usage", 9, ("usage", 9)),
-        ("usage", None, ("usage", None)),
-        ("chunks", 9, ("chunks", 3)),
+        ("auto", 9, None, ("usage", 9)),
+        ("auto", 9, [2, 2, 1], ("usage", 9)),
+        ("auto", None, [2, 2, 1], ("tokenizer", 5)),
+        ("auto", None, None, ("chunks", 3)),
+        ("usage", 9, None, ("usage", 9)),
+        ("usage", None, [2, 2, 1], ("usage", None)),
+        ("tokenizer", 9, [2, 2, 1], ("tokenizer", 5)),
+        ("tokenizer", 9, None, ("tokenizer", None)),
+        ("chunks", 9, None, ("chunks", 3)),
     ],
 )
-def test_token_source(rule: str, usage: int | None, expected: tuple[str, int | None]) -> None:
+def test_token_source(
+    rule: str, usage: int | None, ours: list[int] | None, expected: tuple[str, int | None]
+) -> None:
     """Output tokens come from where the rule says, and the record names the source."""
-    made = record(0, outcome(output_tokens=usage), token_source=rule)
+    made = record(0, outcome(output_tokens=usage, frame_tokens=ours), token_source=rule)
     assert (made.token_source, made.output_tokens) == expected
+
+
+def test_latencies_of_tokens_are_those_of_counted_tokens() -> None:
+    """Two tokens in a frame halve its gap; the gaps between frames stay what they are."""
+    counted = outcome(frame_tokens=[1, 2, 1])
+    made = record(0, counted)
+    assert made.chunk_gaps_ms == [20.0, 20.0]
+    assert made.metrics["itl_list"] == [10.0, 10.0, 20.0]
+    assert made.metrics["tbt_ms"] == pytest.approx(40 / 3)
+    by_usage = record(0, outcome(frame_tokens=[1, 2, 1], output_tokens=4))
+    assert by_usage.metrics["itl_list"] == [20.0, 20.0]
+
+
+def test_counted_latencies_are_kept_as_counts() -> None:
+    """With histograms the latencies have one of their own where they are not the gaps."""
+    made = record(0, outcome(frame_tokens=[1, 2, 1]), itl="hist")
+    assert made.gap_histogram is not None
+    assert made.itl_histogram is not None
+    assert (made.gap_histogram.sum_us, made.itl_histogram.sum_us) == (40_000, 40_000)
+    assert (made.gap_histogram.max_us, made.itl_histogram.min_us) == (20_000, 10_000)
+    assert record(0, outcome(frame_tokens=[1, 1, 1]), itl="hist").itl_histogram is None
 
 
 def test_times_are_seconds_of_the_run_to_the_nanosecond() -> None:
