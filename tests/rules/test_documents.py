@@ -39,7 +39,7 @@ def rows(document):
 
 def names(document):
     """What stands in code type: options, files, commands, labels."""
-    return sorted(set(re.findall(r"`([^`\n]+)`", prose(document))))
+    return sorted({" ".join(name.split()) for name in re.findall(r"`([^`]+)`", prose(document))})
 
 
 def links(document):
