@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,8 @@ class Manners:
         any_model: It answers to any name.
         status: Answer requests to a model with these statuses first, one each.
         most_words: Longer prompts are refused.
+        count: Counts a prompt's tokens, instead of by the word.
+        says: The pieces of every streamed reply, instead of words.
     """
 
     per_word: float = 1.3
@@ -49,6 +52,8 @@ class Manners:
     any_model: bool = False
     status: list = field(default_factory=list)
     most_words: int | None = None
+    count: Callable[[str], int] | None = None
+    says: tuple[str, ...] | None = None
 
 
 class ModelServer:
@@ -120,6 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self, manners, body, number):
         """Make a reply."""
         words = len(_prompt(body).split())
+        tokens = manners.count(_prompt(body)) if manners.count else words * manners.per_word
         odd = [name for name in manners.refuses if name in body]
         if manners.status:
             self.say(manners.status.pop(0), {"error": {"message": "not just now"}})
@@ -128,15 +134,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif odd or (manners.most_words is not None and words > manners.most_words):
             self.say(400, {"error": {"message": f"no good: {odd or words}"}})
         elif "input" in body:
-            self.say(200, {"data": [{"embedding": [0.0]}], "usage": _usage(manners, words, 0)})
+            self.say(200, {"data": [{"embedding": [0.0]}], "usage": _usage(manners, tokens, 0)})
         else:
-            self.tell(manners, body, words, number)
+            self.tell(manners, body, tokens, number)
 
-    def tell(self, manners, body, words, number):
+    def tell(self, manners, body, tokens, number):
         """A reply of a text, whole or streamed."""
         texts = [_text(manners, body, number) for _ in range(_choices(manners, body))]
         made = sum(len(text) for text, _ in texts)
-        usage = _usage(manners, words, made)
+        usage = _usage(manners, tokens, made)
         if not body.get("stream"):
             choices = [
                 {"index": at, "message": {"content": " ".join(text)}, "finish_reason": end}
@@ -145,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.say(200, {"id": "c", "choices": choices, **({"usage": usage} if usage else {})})
             return
         text, end = texts[0]
-        frames = [{"choices": [{"index": 0, "delta": {"content": f"{word} "}}]} for word in text]
+        pieces = [f"{word} " for word in text] if manners.says is None else manners.says
+        frames = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces]
         frames.append({"choices": [{"index": 0, "delta": {}, "finish_reason": end}]})
         if usage and "stream_options" in manners.honours and "stream_options" in body:
             frames.append({"choices": [], "usage": usage})
@@ -183,10 +190,10 @@ def _prompt(body):
     return body.get("prompt") or body["input"]
 
 
-def _usage(manners, words, made):
+def _usage(manners, tokens, made):
     if not manners.usage:
         return None
-    tokens = 0 if manners.usage == "zero" else round(words * manners.per_word) + manners.template
+    tokens = 0 if manners.usage == "zero" else round(tokens) + manners.template
     made = 0 if manners.usage == "zero" else made
     return {"prompt_tokens": tokens, "completion_tokens": made, "total_tokens": tokens + made}
 

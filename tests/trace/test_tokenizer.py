@@ -64,9 +64,9 @@ def test_every_token_ends_somewhere(known, kind):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, r"tokenizer.json: No such file or directory; name a model's tokenizer.json"),
-        (b"{}", "tokenizer.json is no tokenizer: "),
-        (b"\xff not json", "tokenizer.json is no tokenizer: "),
+        (None, "tokenizer.json: No such file or directory; name a model's tokenizer.json, or"),
+        (b"{}", "tokenizer.json: no tokenizer: "),
+        (b"\xff not json", "tokenizer.json: no tokenizer: "),
     ],
     ids=["none", "empty", "noise"],
 )
@@ -77,7 +77,7 @@ def test_what_is_no_tokenizer_is_refused(tmp_path, content, words):
     with pytest.raises(UsageError, match=words) as refused:
         load(str(tmp_path))
     assert "\n" not in str(refused.value)
-    assert str(refused.value).startswith(f"--tokenizer {tmp_path}: ")
+    assert str(refused.value).startswith(f"--tokenizer {tmp_path}")
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):

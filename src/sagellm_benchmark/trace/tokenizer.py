@@ -86,8 +86,7 @@ def load(path: str) -> Tokenizer:
     except OSError as error:
         words = error.strerror or str(error)
         raise UsageError(
-            f"--tokenizer {path}: {file.name}: {words}; name a model's {FILE}, or the directory "
-            f"that holds it"
+            f"--tokenizer {file}: {words}; name a model's {FILE}, or the directory that holds it"
         ) from None
     try:
         from tokenizers import Tokenizer as Inner
@@ -96,7 +95,7 @@ def load(path: str) -> Tokenizer:
     try:
         inner = Inner.from_buffer(data)
     except ValueError as error:
-        raise UsageError(f"--tokenizer {path}: {file.name} is no tokenizer: {error}") from None
+        raise UsageError(f"--tokenizer {file}: no tokenizer: {error}") from None
     inner.no_truncation()
     inner.no_padding()
     return Tokenizer(str(file), hashlib.sha256(data).hexdigest(), inner)
