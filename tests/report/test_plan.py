@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -260,6 +261,58 @@ def test_run_time_and_span_are_compared():
     [long] = cautions(plan_of(), settings_of(run_time_s=3600.0), UNASKED)
     assert long.startswith("--run-time 1 h is longer than the plan (9 min 57 s)")
     assert not cautions(plan_of(), settings_of(run_time_s=597.2), UNASKED)
+
+
+def said(plan, **options):
+    """The block in one line, without its breaks."""
+    return " ".join(plan_block(plan, settings_of(**options), **RUN).split())
+
+
+def test_sessions_are_said():
+    """How many rows wait, how many go on with real replies, and who has nobody to wait for."""
+    waiting = SimpleNamespace(count=1300, continuing=1200, orphans=7)
+    block = said(plan_of(dependents=waiting, sessions=90))
+    assert "1,300 requests wait for the end of others, 1,200 go on with the replies" in block
+    assert "7 would wait for what is not sent, and come at their time" in block
+    assert "then until the last session has ended" in block
+    plain = said(plan_of(dependents=SimpleNamespace(count=1, continuing=0, orphans=0)))
+    assert "1 request waits for the end of others" in plain
+    assert "go on with" not in plain
+    longer = plan_of(dependents=waiting)
+    assert not cautions(longer, settings_of(run_time_s=5000), UNASKED)
+
+
+def test_conversations_at_once_are_said():
+    """How many, and that nobody knows how long it takes; their arrivals are not spoken of."""
+    block = said(plan_of(), max_sessions="16")
+    assert "16 conversations at once, a new one when one ends" in block
+    assert "until every row is done" in block
+    assert "arrivals" not in block
+    assert "--speed 1" not in block
+
+
+@pytest.mark.parametrize(
+    ("loop", "rounds", "words"),
+    [
+        ("3", 3, "2,000 requests, 3 times over"),
+        ("forever", math.inf, "2,000 requests, again and again"),
+    ],
+)
+def test_rounds_are_said(loop, rounds, words):
+    """How often, how long all of them last, and what one leaves on disk."""
+    spans = {"times": rounds, "total_rows": 2000 * rounds, "total_span_s": 597.2 + 600 * rounds}
+    block = said(plan_of(**spans), loop=loop, run_time_s=3600)
+    assert words in block
+    assert "of records a round in" in block
+    assert ("lasts 1 h" in block) == (loop == "forever")
+
+
+def test_a_longer_run_time_names_the_loop():
+    """Whoever wants a longer run than the trace is told how."""
+    [caution] = cautions(plan_of(), settings_of(run_time_s=5000), UNASKED)
+    assert "--loop replays the trace again" in caution
+    for_ever = plan_of(times=math.inf, total_span_s=math.inf)
+    assert not cautions(for_ever, settings_of(loop="forever", run_time_s=5000), UNASKED)
 
 
 def test_spread_ties_are_said():

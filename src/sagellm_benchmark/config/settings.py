@@ -25,7 +25,7 @@ _PLAIN = ("accept", "accept-language", "content-type", "user-agent")
 
 _RECORDED = (
     *("format", "map", "time_unit", "start", "end", "limit", "skip_bad"),
-    *("think_speed", "max_sessions", "loop"),
+    *("think_speed", "loop"),
 )
 """Options of a trace that was recorded, and of none that is made from token counts."""
 

@@ -259,11 +259,16 @@ def _check_warmup(plan: Plan, chosen: Settings) -> None:
             f"--warmup {amount:g}s: --run-time ends the run after {chosen.run_time_s:g} s, so "
             "nothing would be measured; write less"
         )
-    elif not chosen.untimed and chosen.start is None and plan.total_span_s < amount:
+    elif _known_end(plan, chosen) and plan.total_span_s < amount:
         raise UsageError(
             f"--warmup {amount:g}s: all requests are due within {plan.total_span_s:.6g} s, so "
             "nothing would be measured; write less"
         )
+
+
+def _known_end(plan: Plan, chosen: Settings) -> bool:
+    """Whether it is certain when the last request is due."""
+    return not chosen.untimed and chosen.start is None and plan.dependents is None
 
 
 def _check_endpoint(plan: Plan, endpoint: str) -> None:

@@ -86,6 +86,8 @@ def _run_time(plan: Plan, settings: Settings) -> str | None:
     asked, span = f"--run-time {figures.duration(limit)}", figures.duration(whole_s)
     if limit < whole_s:
         return f"{asked} is shorter than the plan ({span}): the rows after it are not sent."
+    if plan.dependents is not None:
+        return None  # nobody knows how long sessions last
     return (
         f"{asked} is longer than the plan ({span}): the run ends with its last reply; --loop"
         " replays the trace again."

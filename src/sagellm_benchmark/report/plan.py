@@ -108,7 +108,8 @@ def _rows(plan: Plan) -> list[str]:
 
 
 def _sessions(dependents: Dependents) -> list[str]:
-    parts = [f"{figures.plural(dependents.count, 'request')} wait for the end of others"]
+    wait = "waits" if dependents.count == 1 else "wait"
+    parts = [f"{figures.plural(dependents.count, 'request')} {wait} for the end of others"]
     if dependents.continuing:
         parts.append(f"{dependents.continuing:,} go on with the replies that come")
     if dependents.orphans:
@@ -172,7 +173,8 @@ def _lasts(plan: Plan, settings: Settings) -> list[str]:
     elif limit is not None and (limit < plan.total_span_s or plan.times == math.inf):
         parts = [figures.duration(limit)]
     else:
-        return [f"{figures.duration(plan.total_span_s)}, then until the last reply has ended"]
+        last = "reply" if plan.dependents is None else "session"
+        return [f"{figures.duration(plan.total_span_s)}, then until the last {last} has ended"]
     wait = figures.duration(settings.stop_timeout_s)
     return [*parts, f"what is on the wire then gets {wait}"] if limit is not None else parts
 
