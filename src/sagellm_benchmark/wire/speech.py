@@ -9,12 +9,12 @@ and never more than `ROOM` characters: beyond that nothing is kept, and nothing 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from sagellm_benchmark.wire.openai import Choice, Delta
 
 ROOM = 1 << 20
-_PIECES = 256
+_PIECES = 64
 
 
 class Voice:
@@ -25,12 +25,13 @@ class Voice:
         ends: Where in the text each of these pieces ends, in characters.
     """
 
-    __slots__ = ("_texts", "ends", "frames")
+    __slots__ = ("_end", "_texts", "ends", "frames")
 
     def __init__(self) -> None:
+        self._end = 0
         self._texts: list[str] = []
-        self.frames = array("L")
-        self.ends = array("L")
+        self.frames = array("I")
+        self.ends = array("I")
 
     @property
     def text(self) -> str:
@@ -39,11 +40,13 @@ class Voice:
 
     def add(self, frame: int, text: str) -> None:
         """It said more."""
-        self._texts.append(text)
+        texts = self._texts
+        texts.append(text)
+        self._end += len(text)
         self.frames.append(frame)
-        self.ends.append(len(text) + (self.ends[-1] if self.ends else 0))
-        if len(self._texts) == _PIECES:  # a piece costs ten times its text
-            self._texts = [self.text]
+        self.ends.append(self._end)
+        if len(texts) == _PIECES:  # a piece costs ten times its text
+            self._texts = ["".join(texts)]
 
 
 class Speech:
@@ -75,7 +78,7 @@ class Speech:
         """
         for kind, text in _texts(delta):
             self.characters += len(text)
-            if not self.whole:
+            if self.characters > ROOM:
                 self.voices.clear()
                 return
             key = (choice.index, kind)
@@ -85,14 +88,17 @@ class Speech:
             voice.add(frame, text)
 
 
-def _texts(delta: Delta) -> Iterator[tuple[str, str]]:
+def _texts(delta: Delta) -> Sequence[tuple[str, str]]:
     """Every text in it, and its kind; servers write reasoning under either of two names."""
-    if delta.content:
-        yield "content", delta.content
-    if reasoning := delta.reasoning_content or delta.reasoning:
-        yield "reasoning", reasoning
-    if delta.refusal:
-        yield "refusal", delta.refusal
-    for called in (*(call.function for call in delta.tool_calls or ()), delta.function_call):
-        if called is not None and (text := (called.name or "") + (called.arguments or "")):
-            yield "call", text
+    content, reasoning = delta.content, delta.reasoning_content or delta.reasoning
+    called = delta.tool_calls or delta.function_call
+    if content and not (reasoning or delta.refusal or called):
+        return (("content", content),)  # nearly every frame
+    calls = [*(call.function for call in delta.tool_calls or ()), delta.function_call]
+    found = [
+        ("content", content),
+        ("reasoning", reasoning),
+        ("refusal", delta.refusal),
+        *(("call", (call.name or "") + (call.arguments or "")) for call in calls if call),
+    ]
+    return [(kind, text) for kind, text in found if text]
