@@ -182,6 +182,6 @@ def _canonical(planned: Planned) -> list[Any]:
         hashlib.sha256(_encode(sent)).hexdigest() if recorded else None,
     ]
     if row.depends_on:
-        waits = (row.depends_on, planned.think_ns, row.relation)
-        line += [*waits, row.new_input_tokens, row.message_mode]
+        line += (row.depends_on, planned.think_ns, row.relation)
+        line += (row.new_input_tokens, row.message_mode)
     return line

@@ -92,6 +92,9 @@ class Fitting:
         Raises:
             UsageError: A row that is to be shortened cannot be.
         """
+        if self.lengths.input_tokens is None and self.lengths.context_tokens is None:
+            yield from rows
+            return
         clips = self.lengths.too_long == CLIP
         for row in rows:
             room = self.lengths.room(row)

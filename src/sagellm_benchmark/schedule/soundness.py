@@ -47,7 +47,7 @@ class Soundness:
             )
         if not (row.input_tokens or row.has_content or (row.new_input_tokens and continues(row))):
             raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
-        for name, value in (row.headers or {}).items():
+        for name, value in row.headers.items() if row.headers else ():
             if name.lower() in _OWN_HEADERS:
                 raise UsageError(
                     f"request {row.request_id}: recorded header {name!r} is somebody's credential, "
