@@ -502,6 +502,27 @@ def test_a_signal_ends_a_closed_loop_of_thinkers(slow, tmp_path):
         assert run.run.summary["trace"] == {"rows": 6, "released": 3, "unreached": 3}
 
 
+BREAKING = """
+from sagellm_benchmark.load.sessions import Sessions
+from sagellm_benchmark.load.users import ReplayUser
+
+def ended(self, *_):
+    raise RuntimeError("a mistake")
+
+Sessions.ended = ended
+"""
+
+
+def test_a_mistake_of_ours_keeps_nobody_waiting(fast, tmp_path):
+    """Should what follows a request ever break, the run ends and says so: no turn is waited for."""
+    trace = write(tmp_path / "t.jsonl", *sessions(2, 2))
+    options = (*BARE, "--trace", trace, *to(fast, "broken"))
+    with load(tmp_path / "load", *options, file=BREAKING) as run:
+        assert run.ended(20) == 3
+        reasons = run.run.summary["verdict"]["reasons"]
+        assert any("an error of ours: RuntimeError('a mistake')" in reason for reason in reasons)
+
+
 def test_what_embeddings_cannot_do(fast, tmp_path):
     """An embedding answers nothing that a turn could go on with: refused before any load."""
     trace = write(tmp_path / "t.jsonl", *sessions(1, 2))

@@ -159,7 +159,7 @@ class Coordinator:
         self.run, self._columns = run, columns
         self._finished.clear()
         self._live = Live(run)
-        self._driver = Driver(self.environment, run, self.role)
+        self._driver = Driver(self.environment, run, self.role, self._broke)
         self._driving = self._spawn(self._drive, run, self._driver)
 
     def _spawn(self, work: Callable[..., None], *args: Any) -> gevent.Greenlet:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gevent.greenlet import Greenlet
 from locust.env import Environment
 
 from sagellm_benchmark.clock import now
@@ -30,10 +31,18 @@ class Driver:
         environment: Locust's.
         run: Whose plan.
         role: What paces it.
+        broke: Called with the greenlet of a user that an error of ours ended.
     """
 
-    def __init__(self, environment: Environment, run: Run, role: Role) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        run: Run,
+        role: Role,
+        broke: Callable[[Greenlet], None],
+    ) -> None:
         self._environment = environment
+        self._broke = broke
         self._run = run
         self._loop: OpenLoop | ClosedLoop | None = None
         self._sessions: Sessions | None = None
@@ -116,4 +125,7 @@ class Driver:
 
     def _start_user(self, play: Callable[[], None]) -> None:
         user_class: Any = self._environment.user_classes[0]  # one of ours
-        user_class(self._environment, play).start(self._environment.runner.user_greenlets)
+        user = user_class(self._environment, play)
+        greenlet = user.start(self._environment.runner.user_greenlets)
+        if self._sessions is not None or self._slots is not None:
+            greenlet.link_exception(self._broke)  # or others would wait for what never comes
