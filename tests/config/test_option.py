@@ -14,6 +14,11 @@ CHOICE = Option("--endpoint", "", values.text, "chat", choices=("chat", "complet
 MANY = Option("--header", "", values.header, (), repeat=True)
 
 
+def told(value):
+    """What a test is called by: an option by its flag."""
+    return value.flag if isinstance(value, Option) else str(value)
+
+
 def test_the_names_of_an_option():
     """The key in code and the environment variable follow from the flag."""
     assert NUMBER.key == "max_in_flight"
@@ -30,7 +35,7 @@ def test_the_names_of_an_option():
         *((MANY, None, ()), (MANY, "A=1", (("A", "1"),)), (MANY, [], ())),
         *((MANY, ["A=1", "A=2"], (("A", "1"), ("A", "2"))), (MANY, ("A=1",), (("A", "1"),))),
     ],
-    ids=str,
+    ids=told,
 )
 def test_values(option, raw, value):
     """Text, what argparse made, or what a page hands in: the same value."""
@@ -53,7 +58,7 @@ def test_values(option, raw, value):
         (MANY, ["A=1", "A"], "--header must be NAME=VALUE"),
         (MANY, [None], "--header must be NAME=VALUE"),
     ],
-    ids=str,
+    ids=told,
 )
 def test_what_is_no_value(option, raw, words):
     """Whatever its type, one line that names the option."""

@@ -49,7 +49,9 @@ def test_every_default_is_a_value():
             assert option.value(str(default)) == default
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS if o.default not in (None, ())], ids=str)
+@pytest.mark.parametrize(
+    "option", [o for o in OPTIONS if o.default not in (None, ())], ids=lambda option: option.flag
+)
 def test_the_help_names_the_default(option):
     """`(default X)` in the help is the default in force."""
     shown = option.help.partition("(default")[2].split(")")[0].strip(" :")
