@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gevent.event import AsyncResult
 from gevent.pool import Group
 from gevent.threadpool import ThreadPool
 
 from sagellm_benchmark.record.recount import recount
 from sagellm_benchmark.trace.tokenizer import Tokenizer
 from sagellm_benchmark.wire.outcome import Outcome
+from sagellm_benchmark.wire.speech import Speech
 
 
 class Recounts:
@@ -40,15 +40,15 @@ class Recounts:
         if speech is None or not speech.characters or known:
             report()
             return
-        task = self._thread.spawn(recount, speech, outcome.chunks, self._tokenizer)
-        self._waiting.spawn(self._finish, task, outcome, report)
+        self._waiting.spawn(self._finish, outcome, speech, report)
 
     def settle(self) -> None:
         """Wait until everything is counted and reported, and end the thread."""
         self._waiting.join()
         self._thread.kill()
 
-    @staticmethod
-    def _finish(task: AsyncResult, outcome: Outcome, report: Callable[[], None]) -> None:
+    def _finish(self, outcome: Outcome, speech: Speech, report: Callable[[], None]) -> None:
+        # Waits for the thread here: the caller may be killed, this greenlet is nobody else's.
+        task = self._thread.spawn(recount, speech, outcome.chunks, self._tokenizer)
         outcome.frame_tokens = task.get()
         report()
