@@ -270,13 +270,14 @@ def said(plan, **options):
 
 def test_sessions_are_said():
     """How many rows wait, how many go on with real replies, and who has nobody to wait for."""
-    waiting = SimpleNamespace(count=1300, continuing=1200, orphans=7)
+    waiting = SimpleNamespace(count=1300, continuing=1200, orphans=7, at_once=0)
     block = said(plan_of(dependents=waiting, sessions=90))
     assert "1,300 requests wait for the end of others, 1,200 go on with the replies" in block
     assert "7 would wait for what is not sent, and come at their time" in block
     assert "then until the last session has ended" in block
-    plain = said(plan_of(dependents=SimpleNamespace(count=1, continuing=0, orphans=0)))
+    plain = said(plan_of(dependents=SimpleNamespace(count=1, continuing=0, orphans=0, at_once=1)))
     assert "1 request waits for the end of others" in plain
+    assert "1 without a think time: due at that end" in plain
     assert "go on with" not in plain
     longer = plan_of(dependents=waiting)
     assert not cautions(longer, settings_of(run_time_s=5000), UNASKED)

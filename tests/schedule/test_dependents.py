@@ -117,6 +117,7 @@ def test_orphans_come_at_their_time():
     orphan = list(plan.planned())[1].row
     assert (orphan.depends_on, orphan.think_time_s, orphan.relation) == ([], None, None)
     assert (plan.dependents.orphans, plan.dependents.count) == (1, 2)
+    assert plan.dependents.at_once == 2
     assert plan.dependent(2).row.depends_on == ["a"]
     assert plan.dependents.hears(2) == 0
     assert plan.dependents.behind(1) == [3]

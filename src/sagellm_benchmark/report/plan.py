@@ -112,6 +112,8 @@ def _sessions(dependents: Dependents) -> list[str]:
     parts = [f"{figures.plural(dependents.count, 'request')} {wait} for the end of others"]
     if dependents.continuing:
         parts.append(f"{dependents.continuing:,} go on with the replies that come")
+    if dependents.at_once:
+        parts.append(f"{dependents.at_once:,} without a think time: due at that end")
     if dependents.orphans:
         parts.append(
             f"{dependents.orphans:,} would wait for what is not sent, and come at their time"

@@ -50,6 +50,7 @@ class Gathering:
         self._untimed = bytearray()
         self._waiting = array("i")
         self._for = array("q")  # hashes of ids: see `Soundness`
+        self._at_once = 0
 
     def add(self, seq: int, row: Row) -> None:
         """Take the next row.
@@ -66,6 +67,7 @@ class Gathering:
         self._places.append(self._shelf.put(self._encode(row)))
         self._continue.append(continues(row))
         self._untimed.append(row.arrival_time_s is None)
+        self._at_once += row.think_time_s is None
         for name in names if len(names) == 1 else dict.fromkeys(names):
             if name == row.request_id:
                 raise UsageError(f"request {name} waits for itself (depends_on)")
@@ -105,6 +107,7 @@ class Gathering:
             heard=_heard(edges, seqs, self._continue, parents, waiting),
             missing=missing,
             orphans=int(np.count_nonzero(edges.parents[seqs] == 0)),
+            at_once=self._at_once,
             shelf=self._shelf,
         )
         untimed = np.frombuffer(self._untimed, dtype=bool)
@@ -193,11 +196,13 @@ class Dependents:
         heard: Whose words each goes on with, -1 for nobody's, shape (rows,).
         missing: Hashes of ids that are waited for and belong to no row.
         orphans: Rows that wait for such ids alone, and therefore do not wait.
+        at_once: Rows without a think time, orphans among them.
         shelf: Where they lie.
 
     Attributes:
         count: Rows that wait.
         orphans: As given.
+        at_once: As given.
         continuing: Rows that go on with what was said before.
     """
 
@@ -210,6 +215,7 @@ class Dependents:
         heard: np.ndarray,
         missing: frozenset[int],
         orphans: int,
+        at_once: int,
         shelf: Shelf,
     ) -> None:
         self._rows = rows
@@ -220,6 +226,7 @@ class Dependents:
         self._shelf = shelf
         self.count = int((edges.parents > 0).sum())
         self.orphans = orphans
+        self.at_once = at_once
         self.continuing = int((heard != _NOBODY).sum())
 
     def behind(self, seq: int) -> list[int]:
