@@ -12,6 +12,7 @@ from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load.preflight import ALIASES
 from sagellm_benchmark.load.server import Server
+from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report.target import listed, models
 
 
@@ -44,7 +45,7 @@ def check_models(recorded: Mapping[str | None, int], settings: Settings, server:
     known = (*served, *ALIASES) if server.engines is not None else served
     foreign = {name: recorded[name] for name in recorded if sent[name] not in known}
     if served and foreign:
-        first = next(iter(foreign))
+        first = snippet(next(iter(foreign)), 80)
         raise UsageError(
             f"the target does not list the models of {sum(foreign.values())} of {rows} rows, "
             f"{listed(models(foreign, renamed))}; it has {listed(served)}: write --model M, or "

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
 
 Facts = Mapping[str, Any]
+
+_NAME = 80
 
 _KINDS = {
     "sagellm": "with its control plane",
@@ -94,13 +97,11 @@ def _by_tokenizer(tokens: Facts, asked: bool) -> str:
 
 def models(recorded: Mapping[str, int], renamed: Mapping[str, str]) -> list[str]:
     """The models that rows name, the frequent ones first, with their new names and their rows."""
-    by_rows = sorted(recorded, key=lambda name: (-recorded[name], name))
-    return [
-        f"{name} as {renamed[name]} ({recorded[name]:,})"
-        if name in renamed
-        else f"{name} ({recorded[name]:,})"
-        for name in by_rows
-    ]
+    found = []
+    for name in sorted(recorded, key=lambda name: (-recorded[name], name)):
+        sent = f" as {snippet(renamed[name])}" if name in renamed else ""
+        found.append(f"{snippet(name, _NAME)}{sent} ({recorded[name]:,})")
+    return found
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
