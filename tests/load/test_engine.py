@@ -634,6 +634,7 @@ def test_stop_when_that_raises():
 # Many requests
 
 
+@pytest.mark.speed
 def test_many_streams_at_once(reading):
     """300 streams are all stamped, in order, at about the times at which the server sent."""
     gap = 0.05
