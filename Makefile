@@ -35,8 +35,11 @@ help:
 demo: $(RUNTIME)
 	$(BIN)/sagellm-benchmark demo
 
+# Most of the time goes by in waiting for programs that tests start: files take turns.
+PARALLEL := -n 2 --dist loadfile
+
 test: $(DEV)
-	$(BIN)/python -m pytest -m "not integration"
+	$(BIN)/python -m pytest -m "not integration" $(PARALLEL)
 
 integration: $(DEV)
 	$(BIN)/python -m pytest -m integration -ra
@@ -62,7 +65,7 @@ types: $(DEV)
 # The unit tests once: most with their own process watched, a few with the programs that they start, and
 # what measures speed with none.
 FOLLOWED := $(addprefix tests/load/test_,closed_loop.py refusals.py tls.py manifest.py gateway.py)
-COVERED := $(BIN)/python -m pytest -m "not integration" --cov=sagellm_benchmark
+COVERED := $(BIN)/python -m pytest -m "not integration" --cov=sagellm_benchmark $(PARALLEL)
 
 coverage: $(DEV)
 	$(COVERED) --cov-report= $(FOLLOWED:%=--ignore=%)

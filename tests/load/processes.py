@@ -40,7 +40,7 @@ class Target:
     def __init__(self, folder, *options):
         self._log = folder / "sent.jsonl"
         command = [sys.executable, "-m", "sagellm_benchmark", "sim", "--port", "0"]
-        command += ["--send-log", str(self._log), "--max-seconds", "170", *map(str, options)]
+        command += ["--send-log", str(self._log), "--max-seconds", "900", *map(str, options)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

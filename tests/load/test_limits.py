@@ -65,7 +65,7 @@ def test_ports_are_those_in_use_and_those_that_wait(monkeypatch):
         each.close()
     watched.look_at_ports()
     ports = watched.figures()["ports"]
-    assert 1030 <= ports["used_peak"] <= 1035
+    assert 1030 <= ports["used_peak"] < 1100  # other programs open sockets, too
     first, last = ports["range"]
     assert 1 <= first < last <= 65535
 

@@ -47,6 +47,7 @@ class Driver:
         self._loop: OpenLoop | ClosedLoop | None = None
         self._sessions: Sessions | None = None
         self._slots: Slots | None = None
+        self._starting = 0
         plan = run.plan
         if plan is None:
             return
@@ -95,13 +96,18 @@ class Driver:
 
     def _launch(self, planned: Planned, job: Job, due_ns: int) -> None:
         run = self._run
-        if run.full():
+        if run.full(self._starting):
             outcome = run.drop(planned.seq, job, due_ns)
             if self._sessions is not None or self._slots is not None:
                 # Not here: to skip a session may take long, and the next request is due.
                 self._start_user(lambda: self._ended(planned, job, outcome))
         else:
-            self._start_user(lambda: self._perform(planned, job, due_ns))
+            self._starting += 1
+            self._start_user(lambda: self._play(planned, job, due_ns))
+
+    def _play(self, planned: Planned, job: Job, due_ns: int) -> None:
+        self._starting -= 1
+        self._perform(planned, job, due_ns)
 
     def _take_turns(self, loop: ClosedLoop) -> None:
         while (turn := loop.take()) is not None:

@@ -6,6 +6,7 @@ network or a kill does. The engine owns the sockets, the pool and the parser of 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Engine:
     ) -> None:
         self.target = target
         self.counts = Counts()
-        self.read_lags_ms: list[float] = []
+        self.read_lags_ms = array("d")
         self._deadlines = deadlines
         self._secrets = secrets
         self._keep_text = keep_text
@@ -238,7 +239,7 @@ class Engine:
         connection.exchange = None
         self._sampling -= connection.sampled
         if connection.read_lags_ms:
-            self.read_lags_ms += connection.read_lags_ms
+            self.read_lags_ms.extend(connection.read_lags_ms)
             connection.read_lags_ms = []
         if exchange.ended and exchange.reply.reusable and not connection.reads:
             self._pool.give(connection)

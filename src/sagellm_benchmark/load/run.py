@@ -188,10 +188,14 @@ class Run:
         outcome = Outcome(status=Status.SKIPPED, due_ns=at_ns, ended_ns=at_ns, reason=reason)
         self.report(planned.seq, self.requests.unsent(planned.seq, planned.row), outcome)
 
-    def full(self) -> bool:
-        """Whether the cap on requests in flight is reached."""
+    def full(self, starting: int) -> bool:
+        """Whether the cap on requests in flight is reached.
+
+        Args:
+            starting: Requests that were launched and have not been sent yet.
+        """
         cap = self.settings.max_in_flight
-        return cap is not None and self.engine.counts.in_flight >= cap
+        return cap is not None and self.engine.counts.in_flight + starting >= cap
 
     def report(self, seq: int, job: Job, outcome: Outcome) -> None:
         """Tell Locust, and through its event the recorder, of one finished request.
