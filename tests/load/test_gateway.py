@@ -135,7 +135,7 @@ def test_calls_on_the_wire_at_the_end(slow, tmp_path):
         "assert out.ok and", "assert not out.ok or"
     )
     options = ("--headless", *FILES, "-u", 3, "-r", 100, "-t", "2s", "--stop-timeout", 1)
-    with load(tmp_path, *options, *to(slow, "cut"), file=long) as process:
+    with load(tmp_path, *options, *to(slow, "task-cut"), file=long) as process:
         process.ended()
         books_agree(process.run, slow)
         assert process.run.states["cancelled"] >= 1
@@ -197,7 +197,7 @@ class Late(GatewayUser):
 
 def test_a_wait_that_ends_with_the_run(fast, tmp_path):
     """A user that is stopped while it waits begins no call that the stop would cut off."""
-    options = ("--headless", *FILES, "-u", 3, "-r", 100, "-t", "1s", *to(fast, "late"))
+    options = ("--headless", *FILES, "-u", 3, "-r", 100, "-t", "1s", *to(fast, "task-late"))
     with load(tmp_path, *options, file=LATE) as process:
         process.ended()
         books_agree(process.run, fast)

@@ -42,20 +42,22 @@ def loads(slow, tmp_path_factory):
     nowhere = Nowhere()
     away = (*BARE, *FILES, *made(requests=300, rate=20), "--retry", 50)
     started = {
-        "left": Load(folder / "left", *replay, *to(slow, "left")),
-        "again": Load(folder / "again", *replay, *to(slow, "again"), "--warmup", "10req"),
-        "capped": Load(folder / "capped", *replay, *to(slow, "capped"), "--max-in-flight", 8),
+        "left": Load(folder / "left", *replay, *to(slow, "m-left")),
+        "again": Load(folder / "again", *replay, *to(slow, "m-again"), "--warmup", "10req"),
+        "capped": Load(folder / "capped", *replay, *to(slow, "m-capped"), "--max-in-flight", 8),
         "seconds": Load(
-            *(folder / "seconds", *replay, *to(slow, "seconds")), "--cancel-after", "0.25s"
+            *(folder / "seconds", *replay, *to(slow, "m-seconds")), "--cancel-after", "0.25s"
         ),
-        "cut": Load(*(folder / "cut", *replay, *to(slow, "cut"), "-t", "1s", "--stop-timeout", 0)),
+        "cut": Load(
+            *(folder / "cut", *replay, *to(slow, "m-cut"), "-t", "1s", "--stop-timeout", 0)
+        ),
         "closed": Load(
             *(folder / "closed", *BARE, *made(requests=40, output_tokens=6)),
-            *(*LEAVING, "--concurrency", 8, "--warmup", "0.5s", *to(slow, "closed")),
+            *(*LEAVING, "--concurrency", 8, "--warmup", "0.5s", *to(slow, "m-closed")),
             file=CLOSED,
         ),
-        "SIGINT": Load(folder / "SIGINT", *away, *to(nowhere, "SIGINT")),
-        "timed": Load(folder / "timed", *away, *to(nowhere, "timed"), "-t", "1s"),
+        "SIGINT": Load(folder / "SIGINT", *away, *to(nowhere, "m-SIGINT")),
+        "timed": Load(folder / "timed", *away, *to(nowhere, "m-timed"), "-t", "1s"),
     }
     yield started
     for each in started.values():
@@ -88,7 +90,7 @@ def test_users_who_leave(loads, slow):
         assert record.metrics["error_rate"] == 0
     wait_for(
         lambda: (
-            {line.request_id for line in slow.posts("left") if line.end == "client_closed"}
+            {line.request_id for line in slow.posts("m-left") if line.end == "client_closed"}
             == {record.request_id for record in gone}
         )
     )
@@ -196,7 +198,7 @@ def test_a_target_that_comes_late(tmp_path):
     """With `--retry` a run outlives a target that is just starting: all ok, each sent once."""
     nowhere = Nowhere()
     options = (*BARE, *FILES, *made(requests=40, rate=40), "--retry", 30)
-    with load(tmp_path / "load", *options, *to(nowhere, "late")) as late:
+    with load(tmp_path / "load", *options, *to(nowhere, "m-late")) as late:
         late.running(0)
         wait_for(lambda: late.runs and (late.runs[-1] / "run.json").exists())
         whom = Target(tmp_path, "--port", nowhere.port, "--fixed", "--ttft-ms", 5, "--itl-ms", 1)
@@ -219,7 +221,7 @@ def test_what_breaks_midstream_is_not_tried_again(tmp_path):
     options = (*BARE, *FILES, *made(requests=30, rate=60, output_tokens=8), "--retry", 5)
     with (
         target(tmp_path / "target", *fault) as whom,
-        load(tmp_path / "load", *options, *LEAVING, *to(whom, "dying")) as dying,
+        load(tmp_path / "load", *options, *LEAVING, *to(whom, "m-dying")) as dying,
     ):
         came_out(dying, 1)
         books_agree(dying.run, whom)

@@ -93,36 +93,53 @@ def loads(openai, slow, tmp_path_factory):
     long = write(folder / "long.jsonl", *sessions(10, 3, think=30.0))
     left = ("--cancel-rate", 0.3, "--cancel-after", "2tok", "--trace", trace)
     started = {
-        "open": Load(folder / "open", *BARE, *FILES, "--trace", trace, *to(openai, "open")),
+        "open": Load(folder / "open", *BARE, *FILES, "--trace", trace, *to(openai, "s-open")),
         "fast": Load(
-            *(folder / "fast", *BARE, "--trace", trace, *to(openai, "fast")),
+            *(folder / "fast", *BARE, "--trace", trace, *to(openai, "s-fast")),
             *("--speed", 10, "--think-speed", 0.25),
         ),
         "closed": Load(
-            *(folder / "closed", *BARE, "--trace", trace, *to(openai, "closed")),
+            *(folder / "closed", *BARE, "--trace", trace, *to(openai, "s-closed")),
             *("--concurrency", 3),
             file=CLOSED,
         ),
         "few": Load(
-            *(folder / "few", *BARE, "--trace", trace, *to(openai, "few"), "--max-sessions", 5),
+            *(
+                folder / "few",
+                *BARE,
+                "--trace",
+                trace,
+                *to(openai, "s-few"),
+                "--max-sessions",
+                5,
+            ),
         ),
-        "left": Load(folder / "left", *BARE, *FILES, *left, *to(openai, "left")),
+        "left": Load(folder / "left", *BARE, *FILES, *left, *to(openai, "s-left")),
         "capped": Load(
-            *(folder / "capped", *BARE, *FILES, "--trace", trace, *to(slow, "capped")),
+            *(folder / "capped", *BARE, *FILES, "--trace", trace, *to(slow, "s-capped")),
             *("--max-in-flight", 4),
         ),
         "loop": Load(
-            *(folder / "loop", *BARE, "--trace", repeated, *to(openai, "loop"), "--loop", 3),
+            *(folder / "loop", *BARE, "--trace", repeated, *to(openai, "s-loop"), "--loop", 3),
             *("--salt", "none"),
         ),
         "forever": Load(
-            *(folder / "forever", *BARE, "--trace", repeated, *to(openai, "forever")),
+            *(folder / "forever", *BARE, "--trace", repeated, *to(openai, "s-forever")),
             *("--loop", "forever", "-t", "3s", "--speed", 2),
         ),
         "timed": Load(
-            *(folder / "timed", *BARE, *FILES, "--trace", long, *to(openai, "timed"), "-t", "2s")
+            *(
+                folder / "timed",
+                *BARE,
+                *FILES,
+                "--trace",
+                long,
+                *to(openai, "s-timed"),
+                "-t",
+                "2s",
+            )
         ),
-        "SIGINT": Load(folder / "SIGINT", *BARE, *FILES, "--trace", long, *to(slow, "SIGINT")),
+        "SIGINT": Load(folder / "SIGINT", *BARE, *FILES, "--trace", long, *to(slow, "s-SIGINT")),
     }
     yield started
     for each in started.values():
@@ -171,7 +188,7 @@ def test_no_turn_comes_before_the_end_of_the_one_before(loads, openai):
 def test_prompts_grow_as_the_trace_says(loads, openai):
     """With what was really answered in them they have the row's tokens, to the token."""
     loads["open"].ended()
-    log = {line.request_id: line for line in openai.posts("open")}
+    log = {line.request_id: line for line in openai.posts("s-open")}
     for record in loads["open"].run.records:
         assert log[record.request_id].prompt_tokens == record.asked.input_tokens, record.row_id
 
@@ -324,7 +341,7 @@ def test_failures_in_the_middle(tmp_path, policy):
             *("--itl-ms", 1, "--faults", tmp_path / "faults.json"),
         ) as whom,
         load(
-            *(tmp_path / "load", *BARE, *FILES, "--trace", order, *to(whom, "hurt")),
+            *(tmp_path / "load", *BARE, *FILES, "--trace", order, *to(whom, "s-hurt")),
             *("--after-failure", policy),
         ) as run,
     ):
@@ -383,7 +400,7 @@ def test_the_reply_is_in_the_next_prompt(tmp_path):
     )
     echo = Echo()
     with server(echo.play) as whom, load(
-        *(tmp_path / "load", *BARE, "--trace", trace, *to(whom, "echo"))
+        *(tmp_path / "load", *BARE, "--trace", trace, *to(whom, "s-echo"))
     ) as run:  # fmt: skip
         came_out(run, 0)
         assert run.run.states == {"ok": 8}
@@ -410,7 +427,7 @@ def test_no_round_lives_off_the_one_before(tmp_path):
     trace = write(tmp_path / "t.jsonl", *rows, block_size=16)
     echo = Echo()
     options = (*BARE, "--trace", trace, "--loop", 3, "--salt", "none")
-    with server(echo.play) as whom, load(tmp_path / "load", *options, *to(whom, "x")) as run:
+    with server(echo.play) as whom, load(tmp_path / "load", *options, *to(whom, "s-x")) as run:
         came_out(run, 0)
     texts = [echo.bodies[number]["messages"][0]["content"] for number in range(9)]
     assert [len(set(texts[first : first + 3])) for first in (0, 3, 6)] == [1, 1, 1]
@@ -453,7 +470,7 @@ def test_thinking_costs_neither_greenlets_nor_sockets(tmp_path):
     with (
         target(tmp_path / "target", *options) as whom,
         load(
-            *(tmp_path / "load", *BARE, "--trace", trace, *to(whom, "many"), "-t", "12s"),
+            *(tmp_path / "load", *BARE, "--trace", trace, *to(whom, "s-many"), "-t", "12s"),
             file=COUNTING,
         ) as run,
     ):
@@ -483,7 +500,7 @@ def test_a_signal_in_the_middle_of_a_long_skip(tmp_path):
             *(tmp_path / "target", "--fixed", "--ttft-ms", 5, "--itl-ms", 1),
             *("--faults", tmp_path / "faults.json"),
         ) as whom,
-        load(tmp_path / "load", *BARE, "--trace", trace, *to(whom, "long")) as run,
+        load(tmp_path / "load", *BARE, "--trace", trace, *to(whom, "s-long")) as run,
     ):
         came_out(run, 1)
         books_agree(run.run, whom)
@@ -493,7 +510,7 @@ def test_a_signal_in_the_middle_of_a_long_skip(tmp_path):
 def test_a_signal_ends_a_closed_loop_of_thinkers(slow, tmp_path):
     """Users who wait for turns that are far off end with the run."""
     trace = write(tmp_path / "t.jsonl", *sessions(3, 2, think=60.0))
-    options = (*BARE, "--trace", trace, *to(slow, "idle"), "--concurrency", 6)
+    options = (*BARE, "--trace", trace, *to(slow, "s-idle"), "--concurrency", 6)
     with load(tmp_path / "load", *options, file=CLOSED) as run:
         run.running(3)
         run.interrupt(signal.SIGTERM)
@@ -516,7 +533,7 @@ Sessions.ended = ended
 def test_a_mistake_of_ours_keeps_nobody_waiting(fast, tmp_path):
     """Should what follows a request ever break, the run ends and says so: no turn is waited for."""
     trace = write(tmp_path / "t.jsonl", *sessions(2, 2))
-    options = (*BARE, "--trace", trace, *to(fast, "broken"))
+    options = (*BARE, "--trace", trace, *to(fast, "s-broken"))
     with load(tmp_path / "load", *options, file=BREAKING) as run:
         assert run.ended(20) == 3
         reasons = run.run.summary["verdict"]["reasons"]
@@ -539,7 +556,7 @@ def test_the_target_goes_while_users_think(tmp_path):
     options = ("--fixed", "--ttft-ms", 5, "--itl-ms", 1)
     with (
         target(tmp_path / "target", *options) as whom,
-        load(tmp_path / "load", *BARE, *FILES, "--trace", trace, *to(whom, "gone")) as run,
+        load(tmp_path / "load", *BARE, *FILES, "--trace", trace, *to(whom, "s-gone")) as run,
     ):
         wait_for(lambda: run.runs and len(run.run.records) >= 10, run)
         whom.stop()

@@ -183,7 +183,7 @@ def faulty(folder, dialect, cases=CASES):
         itl_ms=1,
         send_log=log,
         faults=read_faults(script),
-        max_seconds=120,
+        max_seconds=900,
     )
     with serving(config) as port:
         yield Faulty(port, dialect, log)
