@@ -14,6 +14,9 @@ RUNTIME := $(VENV)/.runtime-$(VERSION)
 DEV := $(VENV)/.dev-$(VERSION)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check -qq install
 
+# Most of the time goes by in waiting for programs that tests start: files take turns.
+PARALLEL := -n 2 --dist loadfile
+
 .PHONY: help demo test integration bench lint types coverage format hooks bump release-check package clean
 .NOTPARALLEL:
 
@@ -35,14 +38,11 @@ help:
 demo: $(RUNTIME)
 	$(BIN)/sagellm-benchmark demo
 
-# Most of the time goes by in waiting for programs that tests start: files take turns.
-PARALLEL := -n 2 --dist loadfile
-
 test: $(DEV)
 	$(BIN)/python -m pytest -m "not integration" $(PARALLEL)
 
 integration: $(DEV)
-	$(BIN)/python -m pytest -m integration -ra
+	$(BIN)/python -m pytest -m integration -ra $(PARALLEL)
 
 bench: $(DEV)
 	$(BIN)/python benchmarks/client.py

@@ -6,6 +6,7 @@ index, once, into an environment that stays in pytest's cache (`--cache-clear` r
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -35,12 +36,15 @@ def gateway_program(cache: Path) -> str:
     named = os.environ.get("SAGELLM_GATEWAY_BIN")
     if named:
         return named
-    program, complete = cache / "bin" / "sagellm-gateway", cache / "complete"
-    if not complete.exists():
-        _call([python311(), "-m", "venv", "--clear", cache])
-        _call([cache / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-input", PACKAGE])
-        complete.touch()
-    return str(program)
+    place, complete = cache / "installed", cache / "complete"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run side by side install it once
+        if not complete.exists():
+            _call([python311(), "-m", "venv", "--clear", place])
+            pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-input"]
+            _call([*pip, PACKAGE])
+            complete.touch()
+    return str(place / "bin" / "sagellm-gateway")
 
 
 def python311() -> str:

@@ -12,7 +12,8 @@ class Thresholds:
     Attributes:
         dispatch_lag_ms: Least limit of the dispatch lag's tail.
         dispatch_lag_ttft: That limit as a share of the median TTFT, where this is larger.
-        read_lag_ms: Limit of the tails of the read lag and of the loop lag.
+        read_lag_ms: Limit of the read lag's tail.
+        loop_lag_ms: Limit of the loop lag's tail: as late as the dispatch lag may be.
         stall_ms: An event loop that stands still for longer has stalled; a single write or garbage
             collection that takes longer is warned of.
         stalled_fraction: Limit of the share of sent requests in flight during a stall.
@@ -28,6 +29,7 @@ class Thresholds:
     dispatch_lag_ms: float = 10.0
     dispatch_lag_ttft: float = 0.05
     read_lag_ms: float = 5.0
+    loop_lag_ms: float = 10.0
     stall_ms: float = 100.0
     stalled_fraction: float = 0.01
     tail_samples: int = 1000

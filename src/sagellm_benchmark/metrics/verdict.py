@@ -90,7 +90,7 @@ def _measures(evidence: Evidence, limits: Thresholds) -> list[tuple[str, float, 
     measures = [
         *_tail("dispatch lag", evidence.dispatch_lag, lag_ms, limits),
         *_tail("read lag", generator.get("read_lag_ms"), limits.read_lag_ms, limits),
-        *_tail("loop lag", generator.get("loop_lag_ms"), limits.read_lag_ms, limits),
+        *_tail("loop lag", generator.get("loop_lag_ms"), limits.loop_lag_ms, limits),
     ]
     stalled = (generator.get("stalled_requests") or {}).get("fraction")
     if stalled is not None:
