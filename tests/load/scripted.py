@@ -185,8 +185,8 @@ class Server:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in self._writers:
-            # What is not sent by now has nobody to take it. asyncio trips over a transport of its own
-            # that has closed in the meantime.
+            # What is not sent by now has nobody to take it. asyncio trips over a transport of its
+            # own that has closed in the meantime.
             with suppress(AttributeError):
                 writer.transport.abort()
         await asyncio.sleep(0.01)
