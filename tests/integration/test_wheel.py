@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.load.processes import BUSY
 
 from sagellm_benchmark import __version__
 
@@ -24,7 +25,9 @@ COMMANDS = ("demo", "run", "locustfile", "trace", "sim")
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
-def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, cwd: Path, fine: tuple[int, ...] = (0,)
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; a failure of it fails the test with all that it wrote."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
@@ -36,7 +39,7 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
         timeout=240,
         check=False,
     )
-    if done.returncode:
+    if done.returncode not in fine:
         pytest.fail(f"exit code {done.returncode}: {command}\n{done.stdout}{done.stderr}")
     return done
 
@@ -108,8 +111,11 @@ def test_locustfile(bin_folder: Path, tmp_path: Path, kind: str) -> None:
 
 def test_demo(bin_folder: Path, tmp_path: Path) -> None:
     """`sagellm-benchmark demo` works as installed: a whole run, every request accounted for."""
-    run(bin_folder / "sagellm-benchmark", "demo", cwd=tmp_path)
+    done = run(bin_folder / "sagellm-benchmark", "demo", cwd=tmp_path, fine=(0, 3))
     summary = json.loads((tmp_path / "runs" / "latest" / "summary.json").read_text())
     counts = summary["counts"]
     assert counts["planned"] == counts["ok"] > 0
-    assert summary["verdict"]["exit_code"] == 0
+    verdict = summary["verdict"]
+    assert done.returncode == verdict["exit_code"]
+    # Other tests run beside it: that they keep this machine busy is no fault of the wheel.
+    assert verdict["valid"] or all(BUSY.match(reason) for reason in verdict["reasons"])
