@@ -1,0 +1,98 @@
+"""A finished run as it lies on disk: what was run, what came of it, and each of its records.
+
+In: a run's directory, `runs/latest` among them. Out: `run.json`, `summary.json` and a reader of the
+records, none of which is changed. A directory that is no run, or a run that never ended, is one
+clear line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.record.segments import RecordReader, read_records
+
+MANIFEST_SCHEMA = "sagellm.run/1"
+SUMMARY_SCHEMA = "sagellm.summary/1"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One run's directory.
+
+    Attributes:
+        directory: Where it lies, links followed.
+        manifest: `run.json`.
+        summary: `summary.json`.
+    """
+
+    directory: Path
+    manifest: dict[str, Any]
+    summary: dict[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return self.manifest["run_id"]
+
+    def segments(self) -> list[Path]:
+        """The files of its records, in order.
+
+        Raises:
+            InputError: There are none.
+        """
+        found = sorted((self.directory / "records").glob("*.jsonl"))
+        if not found:
+            raise InputError("no run: there is no records/*.jsonl in it", self.directory)
+        return found
+
+    def records(self) -> RecordReader:
+        """Its records, one after the other, in the order in which they were written.
+
+        Raises:
+            InputError: There are none; or, while reading, a line that is no record.
+        """
+        return read_records(self.segments())
+
+
+def open_archive(path: str | Path) -> Archive:
+    """Look at a run's directory.
+
+    Raises:
+        InputError: It is none, or the run has no summary.
+    """
+    directory = Path(path)
+    if not directory.is_dir():
+        what = "no directory" if directory.exists() else "no such directory"
+        raise InputError(f"{what}: name a run's, as in runs/latest", directory)
+    manifest = _document(directory / "run.json", MANIFEST_SCHEMA)
+    if manifest is None:
+        raise InputError("no run: there is no run.json in it", directory)
+    summary = _document(directory / "summary.json", SUMMARY_SCHEMA)
+    if summary is None:
+        raise InputError(
+            f"the run has no summary, it did not end: `sagellm-benchmark merge {directory}` makes "
+            "one from its records",
+            directory,
+        )
+    return Archive(directory.resolve(), manifest, summary)
+
+
+def _document(path: Path, schema: str) -> dict[str, Any] | None:
+    """A JSON object of a schema; None where there is no such file."""
+    try:
+        content = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"no JSON: {error}", path) from error
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found != schema:
+        raise InputError(f"schema {found!r}, expected {schema!r}", path)
+    return content

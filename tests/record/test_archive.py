@@ -1,0 +1,55 @@
+"""A run's directory is read as it was written, and what is none is named in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.record.archive import open_archive
+
+
+def _write(folder, *, summary="sagellm.summary/1"):
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"schema": "sagellm.run/1", "run_id": "a"}))
+    if summary is not None:
+        (folder / "summary.json").write_text(json.dumps({"schema": summary}))
+
+
+def test_a_run_is_found_through_a_link(tmp_path):
+    """`runs/latest` is a link, and the run behind it is what is read."""
+    _write(tmp_path / "a")
+    (tmp_path / "latest").symlink_to("a")
+    archive = open_archive(tmp_path / "latest")
+    assert archive.directory == (tmp_path / "a").resolve()
+    assert archive.run_id == "a"
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    """A missing directory, a file, an empty directory: each has its own line."""
+    (tmp_path / "file").touch()
+    for name, words in (("none", "no such directory"), ("file", "no directory"), ("", "no run")):
+        with pytest.raises(InputError, match=words):
+            open_archive(tmp_path / name)
+
+
+def test_a_run_that_did_not_end_names_merge(tmp_path):
+    """Without a summary there is still a way to one."""
+    _write(tmp_path / "a", summary=None)
+    with pytest.raises(InputError, match="sagellm-benchmark merge"):
+        open_archive(tmp_path / "a")
+
+
+def test_another_schema_is_refused(tmp_path):
+    """A later version's files are not misread."""
+    _write(tmp_path / "a", summary="sagellm.summary/2")
+    with pytest.raises(InputError, match=r"summary/2', expected 'sagellm.summary/1'"):
+        open_archive(tmp_path / "a")
+
+
+def test_a_run_without_records_says_so(tmp_path):
+    """A summary alone cannot be read record by record."""
+    _write(tmp_path / "a")
+    with pytest.raises(InputError, match="no records"):
+        open_archive(tmp_path / "a").records()
