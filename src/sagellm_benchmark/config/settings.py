@@ -110,6 +110,8 @@ class Settings:
     def describe(self) -> dict[str, dict[str, Any]]:
         """Every value with its source, for `run.json`; header values are hidden."""
         shown = {option.key: self.values[option.key] for option in OPTIONS}
+        if shown["burstiness"] == math.inf:
+            shown["burstiness"] = "inf"  # JSON has no infinity
         shown["header"] = [f"{name}=***" for name, _ in self.values["header"]]
         shown |= {
             "host": self.host,
