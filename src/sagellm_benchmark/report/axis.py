@@ -40,7 +40,9 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Where a value lies, held between 0 and 1."""
+        """Where a value lies, held between 0 and 1; NaN lies nowhere, and stays NaN."""
+        if math.isnan(value):
+            return value
         if self.log:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         else:
