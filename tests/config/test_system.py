@@ -1,13 +1,17 @@
-"""The declared system: YAML without its surprises."""
+"""The declared system: known keys, checked values, and YAML without its surprises."""
 
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from sagellm_benchmark.config.system import read_system
+from sagellm_benchmark.config.system import KEYS, Kind, declared, missing, read_system, to_write
 from sagellm_benchmark.errors import InputError
+
+PAGE = (Path(__file__).parents[2] / "docs" / "system.md").read_text(encoding="utf-8")
 
 
 def read(folder, text):
@@ -15,6 +19,12 @@ def read(folder, text):
     path = folder / "system.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return read_system(str(path))
+
+
+def others(folder, text):
+    """What a file declares with these lines under `other`, where anything may stand."""
+    lines = "".join(f"  {line}\n" for line in text.splitlines())
+    return read(folder, f"other:\n{lines}")["other"]
 
 
 def test_nothing_declared():
@@ -34,7 +44,7 @@ flags: [--tp, 8, true, null]
 nested: {engine: &e {version: 1.2.3}}
 empty:
 """
-    assert read(tmp_path, text) == {
+    assert others(tmp_path, text) == {
         "gpu": "H100",
         "count": 8,
         "driver": "550.54",
@@ -68,12 +78,12 @@ empty:
 )
 def test_what_stays_text(text, tmp_path):
     """Country codes, clock times, versions and dates are what they look like."""
-    assert read(tmp_path, f"a: {text}\n") == {"a": text}
+    assert others(tmp_path, f"a: {text}") == {"a": text}
 
 
 def test_keys_are_text(tmp_path):
     """A key is what is written, so that the JSON of it has the same keys."""
-    found = read(tmp_path, "1: a\ntrue: b\n~: c\nNO: d\n<<: {x: 1}\n")
+    found = others(tmp_path, "1: a\ntrue: b\n~: c\nNO: d\n<<: {x: 1}\n")
     assert found == {"1": "a", "true": "b", "~": "c", "NO": "d", "<<": {"x": 1}}
     assert json.loads(json.dumps(found)) == found
 
@@ -126,3 +136,68 @@ def test_a_file_that_is_none(tmp_path):
         read_system(str(tmp_path / "none.yaml"))
     with pytest.raises(InputError, match="--system cannot be read: Is a directory"):
         read_system(str(tmp_path))
+
+
+def test_the_page_has_a_file_to_copy(tmp_path):
+    """The example of the documentation is taken as it stands, and shows every key there is."""
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    found = read(tmp_path, example)
+    assert list(found) == list(KEYS)
+    for section, keys in KEYS.items():
+        if not isinstance(keys, Kind):
+            assert list(found[section]) == list(keys)
+
+
+def test_a_key_may_stay_empty(tmp_path):
+    """What stands there without a value is not declared."""
+    assert read(tmp_path, "hardware:\nmodel: {quantization: }\n") == {
+        "hardware": None,
+        "model": {"quantization": None},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("gpu: H100\n", 1, "unknown key 'gpu': there are hardware, model, engine, cluster, ver"),
+        ("model:\n  nam: x\n", 2, "unknown key 'model.nam': there are name, parameters, prec"),
+        ("cluster:\n  parallelism:\n    tp: 8\n", 3, "unknown key 'cluster.parallelism.tp'"),
+        ("hardware: H100\n", 1, "hardware must be a mapping of vendor, chip_model, chip_count"),
+        ("hardware:\n  vendor: nvidia\n", 2, "vendor must be one of Intel, AMD, NVIDIA, Huawei"),
+        ("hardware:\n\n  chip_count: 0\n", 3, "chip_count must be a whole number of at least 1"),
+        ("hardware: {chip_count: true}\n", 1, "chip_count must be a whole number"),
+        ("hardware: {chip_count: 2.0}\n", 1, "chip_count must be a whole number"),
+        ("hardware: {total_memory_gb: -1}\n", 1, "total_memory_gb must be a number of at least 0"),
+        ("hardware: {chip_model: ' '}\n", 1, "chip_model must be text"),
+        ("environment: {cuda_version: 12.4}\n", 1, "must be text (in quotes where it looks like"),
+        ("cluster: {node_count: 1}\n", 1, "node_count must be a whole number of at least 2"),
+        ("versions: {sagellm: N/A}\n", 1, "versions.sagellm must be a version such as 0.5.4"),
+        ("versions: {core: 0.5}\n", 1, "versions.core must be a version such as 0.5.4 or 0.5.4.2"),
+        ("versions: {core: 0.5.4-rc}\n", 1, "versions.core must be a version"),
+        ("metrics: {peak_mem_mb: 1.5}\n", 1, "peak_mem_mb must be a whole number of at least 0"),
+        ("metrics: {ttft_ms: 1}\n", 1, "unknown key 'metrics.ttft_ms': there are peak_mem_mb"),
+    ],
+)
+def test_a_mistake_has_its_line(text, line, words, tmp_path):
+    """A key that nobody knows, or a value of another kind: one line that says what to write."""
+    with pytest.raises(InputError) as refused:
+        read(tmp_path, text)
+    assert refused.value.line == line
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_missing_can_be_written(tmp_path):
+    """Keys that are not declared are named, and the YAML for them is one line that is read."""
+    system = read(tmp_path, "hardware: {vendor: AMD, chip_count: }\n")
+    names = ["hardware.vendor", "hardware.chip_count", "model.name", "cluster.parallelism"]
+    assert declared(system, "hardware.vendor") == "AMD"
+    assert missing(system, names) == names[1:]
+    assert missing(None, names) == names
+    line = to_write(["hardware.vendor", "hardware.chip_count", "model.name"])
+    assert line == (
+        "hardware: {vendor: Intel|AMD|NVIDIA|Huawei|Unknown|Other, chip_count: N}, "
+        "model: {name: TEXT}"
+    )
+    for name in ("model.name", "hardware.chip_count"):
+        assert declared(read(tmp_path, f"{to_write([name])}".replace(": N}", ": 8}")), name)

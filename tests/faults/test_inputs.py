@@ -73,7 +73,7 @@ def test_nothing_lands_elsewhere(refusals):
 
 
 TRICKS = {"../../up", "/etc/passwd", "a\\b", ".."}
-SYSTEM = b"country: NO\nstart: 1:30\n"
+SYSTEM = b"other:\n  country: NO\n  start: 1:30\n"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_ids_that_look_like_paths_are_ids(mended):
 def test_text_that_yaml_would_turn_into_something_else(mended):
     """`NO` is no boolean and `1:30` no number: they stay the text that stands there."""
     declared = mended.run.manifest["system_declared"]
-    assert declared == {"country": "NO", "start": "1:30"}
+    assert declared == {"other": {"country": "NO", "start": "1:30"}}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def told(fast, tmp_path_factory):
     """A run that got its settings from everywhere, with secrets among them."""
     folder = tmp_path_factory.mktemp("told")
     (folder / "locust.conf").write_text("seed = 7\nstop-timeout = 9\n")
-    (folder / "system.yaml").write_text("gpu: none\nboard: 'made up'\n")
+    (folder / "system.yaml").write_text("other: {gpu: none, board: 'made up'}\n")
     options = (
         *("--headless", *FILES, *made(requests=10, rate=50), *to(fast, "told")),
         *("--config", folder / "locust.conf", "--system", folder / "system.yaml"),
@@ -60,7 +60,7 @@ def test_what_was_run_is_written_down(told, fast):
     assert manifest["target"]["dialect"] == "sagellm"
     assert manifest["target"]["models"] == ["sim-llm"]
     assert manifest["target"]["proxies_ignored"] == ["http_proxy"]
-    assert manifest["system_declared"] == {"gpu": "none", "board": "made up"}
+    assert manifest["system_declared"] == {"other": {"gpu": "none", "board": "made up"}}
     assert manifest["trace"]["rows"] == 10
     assert len(manifest["schedule_digest"]) == 64
     assert manifest["exit_code"] == told.process.returncode
