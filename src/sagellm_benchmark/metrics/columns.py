@@ -18,6 +18,7 @@ import numpy as np
 
 from sagellm_benchmark.clock import NS_PER_S
 from sagellm_benchmark.metrics.slices import Gaps, SlicedGaps
+from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.wire.states import Status, has_left
 
@@ -90,6 +91,12 @@ class Retries:
     wasted_ns: int = 0
 
 
+def kind_of(record: RequestRecord | Outline) -> tuple[str, str | None, str]:
+    """The kind of a failure: status, code, and the message without its numbers and ids."""
+    code = record.error.code if record.error else None
+    return record.status, code, _VARYING.sub("#", _message(record))
+
+
 class Columns:
     """Everything a summary needs of the records of a run.
 
@@ -113,6 +120,13 @@ class Columns:
 
     def add(self, record: RequestRecord) -> None:
         """Take one record."""
+        group = self.outline(record)
+        if record.status == "ok" and not record.warmup and record.sent_s is not None:
+            self.gaps.add(record.sent_s, record)
+            self.group_gaps[group].add(record)
+
+    def outline(self, record: RequestRecord | Outline) -> int:
+        """Take all of a record but its gaps; its group's number is returned."""
         group = self._group(record)
         ok = record.status == "ok"
         aborted = has_left(record.status, record.reason)
@@ -141,20 +155,16 @@ class Columns:
         )
         if record.attempt > 1:
             self._retried(record)
-        if aborted:
-            return  # the run asked for it: nothing failed
-        if not ok:
+        if not ok and not aborted:  # what the run asked for has not failed
             self._fail(record)
-        elif not record.warmup and record.sent_s is not None:
-            self.gaps.add(record.sent_s, record)
-            self.group_gaps[group].add(record)
+        return group
 
     def table(self) -> np.ndarray:
         """A structured array of all records in the order of `seq`; unknown times are NaN."""
         rows = np.frombuffer(self._rows, dtype=_TABLE)
         return rows[np.argsort(rows["seq"], kind="stable")]
 
-    def _group(self, record: RequestRecord) -> int:
+    def _group(self, record: RequestRecord | Outline) -> int:
         key = Group(record.model, record.tenant, record.class_, record.host, record.name)
         number = self.groups.get(key)
         if number is None:
@@ -162,17 +172,15 @@ class Columns:
             self.group_gaps.append(Gaps())
         return number
 
-    def _retried(self, record: RequestRecord) -> None:
+    def _retried(self, record: RequestRecord | Outline) -> None:
         self.retries.requests += 1
         self.retries.attempts += record.attempt - 1
         self.retries.wasted_ns += round((record.wasted_s or 0.0) * NS_PER_S)
 
-    def _fail(self, record: RequestRecord) -> None:
+    def _fail(self, record: RequestRecord | Outline) -> None:
         if record.reason in WANTS:
             self.wants[record.reason] += 1
-        code = record.error.code if record.error else None
-        message = record.error.message if record.error else (record.reason or record.status)
-        key = (record.status, code, _VARYING.sub("#", message))
+        key, message = kind_of(record), _message(record)
         failure = self.failures.get(key)
         if failure is None:
             self.failures[key] = Failure(record.seq, message, 1)
@@ -180,6 +188,10 @@ class Columns:
         failure.count += 1
         if record.seq < failure.seq:
             failure.seq, failure.message = record.seq, message
+
+
+def _message(record: RequestRecord | Outline) -> str:
+    return record.error.message if record.error else (record.reason or record.status)
 
 
 def _seconds(value: float | None) -> float:

@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 
 from sagellm_benchmark.errors import InputError
-from sagellm_benchmark.record.segments import RecordReader, read_records
+from sagellm_benchmark.record.outline import Outline
+from sagellm_benchmark.record.record import RequestRecord
+from sagellm_benchmark.record.segments import RecordReader, read_outlines, read_records
 
 MANIFEST_SCHEMA = "sagellm.run/1"
 SUMMARY_SCHEMA = "sagellm.summary/1"
@@ -50,13 +52,21 @@ class Archive:
             raise InputError("no run: there is no records/*.jsonl in it", self.directory)
         return found
 
-    def records(self) -> RecordReader:
+    def records(self) -> RecordReader[RequestRecord]:
         """Its records, one after the other, in the order in which they were written.
 
         Raises:
             InputError: There are none; or, while reading, a line that is no record.
         """
         return read_records(self.segments())
+
+    def outlines(self) -> RecordReader[Outline]:
+        """The same in short, three times as fast.
+
+        Raises:
+            InputError: As `records`.
+        """
+        return read_outlines(self.segments())
 
 
 def open_archive(path: str | Path) -> Archive:
