@@ -21,7 +21,9 @@ def _summary(**latency: dict[str, float | None]) -> dict[str, Any]:
             "error_rate": 0.02,
             "tpot_ms": 19.0,
             "ttft_ms": 0.0,
-            "unobserved": ["ttft_ms"],
+            "prefix_hit_rate": 0.75,
+            "peak_mem_mb": 0,
+            "unobserved": ["ttft_ms", "peak_mem_mb"],
         },
     }
 
@@ -53,6 +55,10 @@ def test_every_statistic_can_gate(metric: str, stat: str) -> None:
         ("short_output.fraction<=0.01", 0.0, True),
         ("throughput.output_tokens_per_s>=10", 50.0, True),
         ("protocol.tpot_ms.mean<=20", 19.0, True),
+        ("protocol.tpot_ms<=18", 19.0, False),
+        ("protocol.ttft_ms<=500", None, False),
+        ("protocol.prefix_hit_rate>=0.7", 0.75, True),
+        ("protocol.peak_mem_mb<=100", None, False),
         ("error_rate<=0.05", 0.02, True),
         ("error_rate<=0.01", 0.02, False),
     ],
@@ -98,9 +104,9 @@ def test_an_unknown_figure_fails() -> None:
         ("ttft_ms.p98<=5", "ttft_ms has no 'p98'; it has mean, std"),
         ("goodput<=5", "there are goodput"),
         ("goodput.p99<=5", "goodput has no 'p99'; it has fraction"),
-        ("protocol.kv_used_tokens.mean<=5", "no metric 'protocol.kv_used_tokens'"),
+        ("protocol.component_trace.mean<=5", "no metric 'protocol.component_trace'"),
         ("protocol.ttft_ms.p99<=5", "it has mean"),
-        ("protocol.ttft_ms<=5", "no metric 'protocol'"),
+        ("protocol.itl_list<=5", "no metric 'protocol'"),
     ],
 )
 def test_a_wrong_objective_says_what_is_allowed(text: str, what: str) -> None:
