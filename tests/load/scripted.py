@@ -250,7 +250,7 @@ def silent(*first):
 def engine(url, *, first_token=10, idle=10, total=20, insecure=False, cacert=None, **options):
     """An engine for as long as the block lasts; nothing may be in flight at its end."""
     target = resolve(url, insecure=insecure, cacert=cacert)
-    made = Engine(target, Deadlines.seconds(first_token, idle, total), **options)
+    made = Engine((target,), Deadlines.seconds(first_token, idle, total), **options)
     try:
         yield made
         assert made.counts.in_flight == 0

@@ -120,7 +120,7 @@ def test_each_round_has_prompts_of_its_own():
 
     first = requests()
     made = Requests(
-        first._settings, first._target, "run-1", Prompts("s", 16), None,
+        first._settings, first.targets, "run-1", Prompts("s", 16), None,
         lambda number: Prompts(f"s+{number}", 16),
     )  # fmt: skip
     blocks = row(prefix_block_ids=[1, 2], input_tokens=32)

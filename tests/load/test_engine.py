@@ -698,7 +698,7 @@ def test_no_file_is_left_open(large, reading):
                 gevent.sleep(0.001)
                 each.kill(block=False)
             all_of(*flying)
-            wait_for(lambda: len(made._receiver._connections) == len(made._pool._idle))
+            wait_for(lambda: len(made._receiver._connections) == len(made._pools[0]._idle))
     with engine(refusing()) as made:
         all_of(*(gevent.spawn(made.perform, job()) for _ in range(25)))
     wait_for(lambda: open_files() == before)

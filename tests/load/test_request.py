@@ -12,7 +12,7 @@ import pytest
 from sagellm_benchmark.config.settings import make_settings
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load.request import Requests
-from sagellm_benchmark.load.target import resolve
+from sagellm_benchmark.load.target import resolve_all
 from sagellm_benchmark.trace.prompts import Prompts
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.openai import Endpoint
@@ -24,7 +24,7 @@ def requests(*, url=URL, salt="s", api_key=None, **options):
     """What makes the jobs of a run with these options."""
     raw = {"trace": "t.jsonl", "model": "m", **options}
     settings = make_settings(raw, host=url)
-    return Requests(settings, resolve(settings.host), "run-1", Prompts(salt, 16), api_key)
+    return Requests(settings, resolve_all(settings), "run-1", Prompts(salt, 16), api_key)
 
 
 def row(**fields):

@@ -26,7 +26,7 @@ GATEWAY = {
     **{"engines": [{"healthy": True}, {"healthy": False}], "context_tokens": 8192},
     "tokens": {"per_word": 1.304, "template": 9, "source": "fitted", "why": None, "counts": []},
 }
-RUN = {"run_dir": "runs/r1", "target": HOST, "server": UNASKED}
+RUN = {"run_dir": "runs/r1", "hosts": [HOST], "server": UNASKED}
 
 
 def settings_of(run_time_s=None, sources=None, **raw):

@@ -14,8 +14,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sagellm_benchmark import __version__
+from sagellm_benchmark.config.hosts import check_hosts
 from sagellm_benchmark.config.options import BY_KEY, arguments, parse_values
-from sagellm_benchmark.config.settings import Settings, check_host
+from sagellm_benchmark.config.settings import Settings
 
 if TYPE_CHECKING:
     from sagellm_benchmark.load.server import Server
@@ -38,7 +39,7 @@ def add_parser(commands: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", metavar="URL", help="the server, http://ADDRESS:PORT")
+    parser.add_argument("--host", metavar="URL[,URL]", help="the server, http://ADDRESS:PORT")
     for key in _OPTIONS:
         parser.add_argument(BY_KEY[key].flag, **arguments(BY_KEY[key]))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -51,14 +52,15 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: A load could not run; the options are wrong.
     """
+    from sagellm_benchmark.load.agreement import agreed
     from sagellm_benchmark.load.experiments import examine
     from sagellm_benchmark.load.server import RefusalError
-    from sagellm_benchmark.load.target import resolve
+    from sagellm_benchmark.load.target import resolve_all
 
     settings = _settings(args)
-    target = resolve(settings.host, insecure=settings.insecure, cacert=settings.cacert)
+    targets = resolve_all(settings)
     try:
-        found = examine(target, settings)
+        found = agreed(targets, [examine(target, settings) for target in targets])
     except RefusalError as refused:
         _say(args, _object(settings, refused.server, str(refused)))
         raise
@@ -75,7 +77,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         given = getattr(args, key)
         raw[key] = BY_KEY[key].from_environment() if given is None else given
     host = args.host or os.environ.get("LOCUST_HOST")
-    return Settings(values=parse_values(raw), host=check_host(host))
+    return Settings(values=parse_values(raw), host=check_hosts(host))
 
 
 def _object(settings: Settings, server: Server, reason: str | None) -> dict[str, Any]:
@@ -98,7 +100,9 @@ def _say(args: argparse.Namespace, found: dict[str, Any]) -> None:
         return
     from sagellm_benchmark.report.check import check_text
 
-    sys.stdout.write(check_text(found))
+    servers = [found["server"], *found["server"]["others"]]
+    for host, server in zip(found["target"].split(","), servers, strict=False):
+        sys.stdout.write(check_text({**found, "target": host, "server": server}))
 
 
 def _again(settings: Settings) -> str:

@@ -37,7 +37,11 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", metavar="URL", help="the server, http://ADDRESS:PORT")
+    parser.add_argument(
+        "--host",
+        metavar="URL[,URL]",
+        help="the server, http://ADDRESS:PORT; several share the rows",
+    )
     parser.add_argument("--web", action="store_true", help="with Locust's page, and not headless")
     add_options(parser)
     parser.set_defaults(run=run, passes_on=True)

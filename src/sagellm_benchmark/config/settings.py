@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
+from sagellm_benchmark.config.hosts import check_hosts
 from sagellm_benchmark.config.options import OPTIONS, parse_values
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.redact import forms, redact
+from sagellm_benchmark.redact import forms
 from sagellm_benchmark.trace.library import workload_of
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
@@ -29,9 +28,6 @@ _RECORDED = (
 )
 """Options of a trace that was recorded, and of none that is made from token counts."""
 
-_ENDPOINT = re.compile(r"/v1(/chat/completions|/completions|/embeddings)?$")
-"""What people paste behind the host, and we add ourselves."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -39,7 +35,7 @@ class Settings:
 
     Attributes:
         values: The value of every option of ours, by its key.
-        host: The target, a URL.
+        host: The target, a URL; of several their URLs, with commas between.
         run_time_s: Locust's `--run-time` in seconds, None for no limit.
         stop_timeout_s: How long requests on the wire may go on once the run is being stopped.
         sources: Where each value came from: cli, env, file, page, workload, default.
@@ -57,6 +53,11 @@ class Settings:
             return self.__dict__["values"][key]
         except KeyError:
             raise AttributeError(key) from None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The targets, a URL each."""
+        return tuple(self.host.split(","))
 
     @property
     def synthetic(self) -> bool:
@@ -151,7 +152,7 @@ def make_settings(
         _take_from_workload(raw, values, found)
     settings = Settings(
         values=values,
-        host=check_host(host),
+        host=check_hosts(host),
         run_time_s=run_time_s,
         stop_timeout_s=DEFAULT_STOP_TIMEOUT_S if stop_timeout_s is None else stop_timeout_s,
         sources=found,
@@ -177,42 +178,6 @@ def _take_from_workload(
     for key, value in own.items():
         if value is not None and raw.get(key) in (None, ""):
             values[key], sources[key] = value, "workload"
-
-
-def check_host(host: str | None) -> str:
-    """The target's URL without a trailing `/v1` or slash.
-
-    Raises:
-        UsageError: There is none, or it is no http(s) URL of one target.
-    """
-    if not host:
-        raise UsageError("--host is missing: write --host http://ADDRESS:PORT")
-    if "," in host:
-        raise UsageError("--host names several targets: this version sends to one, write one URL")
-    if " " in host or not (host.isascii() and host.isprintable()):
-        raise UsageError("--host holds what no URL may: percent-encode spaces and other than ASCII")
-    shown = redact(host if "://" in host else f"://{host}").removeprefix("://")
-    parts = _split(host, shown)
-    if parts.scheme not in ("http", "https"):
-        raise UsageError(f"--host {shown}: write http://ADDRESS:PORT or https://ADDRESS:PORT")
-    if not parts.hostname:
-        raise UsageError(f"--host {shown}: no address in it; write http://ADDRESS:PORT")
-    if parts.username or parts.password:
-        raise UsageError("--host must not hold a password: use --api-key-env or --header")
-    if parts.query or parts.fragment:
-        raise UsageError(f"--host {shown}: must not hold a query or a fragment")
-    path = _ENDPOINT.sub("", parts.path.rstrip("/"))
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _split(host: str, shown: str) -> SplitResult:
-    try:
-        parts = urlsplit(host)
-        if parts.port == 0:  # reading it is what checks it
-            raise ValueError("no server has port 0")
-    except ValueError as error:
-        raise UsageError(f"--host {shown}: {error}") from None
-    return parts
 
 
 def _check_load(values: Mapping[str, Any]) -> None:

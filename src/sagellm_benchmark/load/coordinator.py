@@ -35,7 +35,7 @@ from sagellm_benchmark.load.page import guard
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.signals import Signals
-from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.load.target import Target, resolve_all
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.redact import printable, snippet
 from sagellm_benchmark.schedule.plan import Plan
@@ -48,7 +48,7 @@ class Prepared:
     """A run that may start: everything that could be wrong has been looked at."""
 
     settings: Settings
-    target: Target
+    targets: tuple[Target, ...]
     server: Server
     plan: Plan | None
     identity: Identity | None = None
@@ -119,13 +119,13 @@ class Coordinator:
         """Read the options as they are now, ask the target, and read the trace."""
         inputs = self.inputs
         settings = inputs.settings()
-        target = inputs.target(settings)
-        server = inputs.ask_target(target, settings)
+        targets = resolve_all(settings)
+        server = inputs.ask_targets(targets, settings)
         plan = inputs.plan(settings, server)
-        inputs.say_plan(settings, plan, target, server)
+        inputs.say_plan(settings, plan, targets, server)
         if settings.plan:
             raise SystemExit(0)
-        return Prepared(settings, target, server, plan)
+        return Prepared(settings, targets, server, plan)
 
     def _on_test_start(self, **_: Any) -> None:
         self._finished.wait()
@@ -146,7 +146,7 @@ class Coordinator:
             self.environment,
             prepared.settings,
             identity,
-            prepared.target,
+            prepared.targets,
             prepared.plan,
             (columns.add,),
             self.inputs.tokenizer(prepared.settings),

@@ -88,11 +88,11 @@ class Driver:
 
     def _job(self, planned: Planned) -> Job:
         requests, sessions = self._run.requests, self._sessions
-        seq, row, number = planned.seq, planned.row, planned.round
+        seq, row, number, host = planned.seq, planned.row, planned.round, planned.host
         if sessions is None:
-            return requests.of_row(seq, row, number)
+            return requests.of_row(seq, row, number, host=host)
         said, heard = sessions.conversation(seq), sessions.is_heard(seq)
-        return requests.of_row(seq, row, number, said=said, keep_text=heard)
+        return requests.of_row(seq, row, number, said=said, keep_text=heard, host=host)
 
     def _launch(self, planned: Planned, job: Job, due_ns: int) -> None:
         run = self._run

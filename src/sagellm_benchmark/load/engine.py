@@ -7,7 +7,7 @@ network or a kill does. The engine owns the sockets, the pool and the parser of 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -55,10 +55,10 @@ class Counts:
 
 
 class Engine:
-    """The requests of one process to one target.
+    """The requests of one process.
 
     Args:
-        target: Where they go.
+        targets: Where they go: a job says to which of them.
         deadlines: How long each may take.
         secrets: What no message may show.
         keep_text: Keep the replies' text in the outcomes, so much of it as a record may hold.
@@ -68,7 +68,7 @@ class Engine:
 
     def __init__(
         self,
-        target: Target,
+        targets: Sequence[Target],
         deadlines: Deadlines,
         *,
         secrets: tuple[str, ...] = (),
@@ -76,7 +76,7 @@ class Engine:
         retries: int = 0,
         count: bool = False,
     ) -> None:
-        self.target = target
+        self._targets = targets
         self.counts = Counts()
         self.read_lags_ms = array("d")
         self._deadlines = deadlines
@@ -85,7 +85,7 @@ class Engine:
         self._retries = retries
         self._count = count
         self._draining = Event()
-        self._pool = Pool()
+        self._pools = [Pool() for _ in targets]
         self.peers: set[str] = set()
         self._opened = 0
         self._sampling = 0
@@ -142,7 +142,7 @@ class Engine:
         counts.peak = max(counts.peak, counts.in_flight)
         connection = None
         try:
-            connection = self._connect(timeline, attempts)
+            connection = self._connect(job.host, timeline, attempts)
             with self._alarm(exchange, connection):
                 self._converse(exchange, connection, job)
         except ConnectFailed as failure:
@@ -154,7 +154,7 @@ class Engine:
         finally:
             counts.in_flight -= 1
             if connection is not None:
-                self._release(connection, exchange)
+                self._release(job.host, connection, exchange)
         outcome = reply.outcome(now())
         outcome.attempt, outcome.wasted_ns = attempts.made, attempts.wasted_ns
         if job.cut is not None:
@@ -171,25 +171,25 @@ class Engine:
             allowed_ns = min(allowed_ns, job.cut.wait_ns)
         return Attempts(self._retries, sent_ns, allowed_ns)
 
-    def _connect(self, timeline: Timeline, attempts: Attempts) -> Connection:
+    def _connect(self, host: int, timeline: Timeline, attempts: Attempts) -> Connection:
         """A connection, at the first attempt or at a later one."""
         while True:
             try:
-                return self._connection(timeline, attempts.left_ns(now()))
+                return self._connection(host, timeline, attempts.left_ns(now()))
             except ConnectFailed as failure:
                 pause_ns = None if failure.timed_out else attempts.pause_ns(now())
                 if pause_ns is None or self._draining.wait(pause_ns / NS_PER_S):
                     raise
                 attempts.again(now())
 
-    def _connection(self, timeline: Timeline, allowed_ns: int) -> Connection:
-        while (connection := self._pool.take()) is not None:
+    def _connection(self, host: int, timeline: Timeline, allowed_ns: int) -> Connection:
+        while (connection := self._pools[host].take()) is not None:
             if connection.quiet():
                 timeline.reused = True
                 self._sample(connection)
                 return connection
             self._drop(connection)
-        connection = open_connection(self.target, round(allowed_ns / NS_PER_S, 3))
+        connection = open_connection(self._targets[host], round(allowed_ns / NS_PER_S, 3))
         timeline.connected_ns = now()
         self._sample(connection, self._opened % SAMPLE_EVERY == 0)
         self._opened += 1
@@ -234,7 +234,7 @@ class Engine:
                 exchange.abandon(Status.INCOMPLETE, Phase.WRITE, "reset", words, now())
         exchange.wait()
 
-    def _release(self, connection: Connection, exchange: Exchange) -> None:
+    def _release(self, host: int, connection: Connection, exchange: Exchange) -> None:
         self._parser.live.pop(exchange, None)
         connection.exchange = None
         self._sampling -= connection.sampled
@@ -242,20 +242,22 @@ class Engine:
             self.read_lags_ms.extend(connection.read_lags_ms)
             connection.read_lags_ms = []
         if exchange.ended and exchange.reply.reusable and not connection.reads:
-            self._pool.give(connection)
+            self._pools[host].give(connection)
         else:
             self._drop(connection)
 
     def _idle_spoke(self, connection: Connection) -> None:
         # A pooled connection that ends, or talks without being asked, is of no use. One that was
         # closed in the meantime may still stand on the parser's list: it is in no pool.
-        if connection in self._pool:
-            self._pool.discard(connection)
-            self._drop(connection)
+        for pool in self._pools:
+            if connection in pool:
+                pool.discard(connection)
+                self._drop(connection)
 
     def _tick(self, moment_ns: int) -> None:
-        for connection in self._pool.stale(moment_ns):
-            self._drop(connection)
+        for pool in self._pools:
+            for connection in pool.stale(moment_ns):
+                self._drop(connection)
 
     def _drop(self, connection: Connection) -> None:
         self._receiver.remove(connection)
@@ -263,8 +265,9 @@ class Engine:
 
     def close(self) -> None:
         """Close every idle connection; nothing may be in flight."""
-        for connection in self._pool.clear():
-            self._drop(connection)
+        for pool in self._pools:
+            for connection in pool.clear():
+                self._drop(connection)
         self._parser.close()
         self._receiver.close()
 

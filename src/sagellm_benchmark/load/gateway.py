@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from locust import User
@@ -25,6 +26,9 @@ from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import CODES, Status
 
 FAILED_BY_TASK = "validation"
+
+_numbers = count()
+"""Of the users of this process: of several targets each keeps to one, in turn."""
 
 
 @dataclass
@@ -66,6 +70,7 @@ class Gateway:
 
     def __init__(self, run: Callable[[], Run]) -> None:
         self._run = run
+        self._number = next(_numbers)
         self.closed = False
 
     @contextmanager
@@ -108,6 +113,7 @@ class Gateway:
             name=name,
             group=group,
             extra_body=extra_body,
+            host=self._number % len(run.targets),
         )
         thrown: list[BaseException] = []
         outcome = run.send(job, stop_when=stop_when, thrown=thrown)

@@ -22,7 +22,7 @@ from sagellm_benchmark.load.dispatch import Role, role_of
 from sagellm_benchmark.load.models import check_models
 from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.server import Server
-from sagellm_benchmark.load.target import Target, remarks, resolve, route
+from sagellm_benchmark.load.target import Target, remarks, route
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.report.plan import plan_block
 from sagellm_benchmark.schedule.lengths import Lengths
@@ -121,10 +121,6 @@ class Inputs:
         read_system(made.system)
         return made
 
-    def target(self, chosen: Settings) -> Target:
-        """The target, resolved."""
-        return resolve(chosen.host, insecure=chosen.insecure, cacert=chosen.cacert)
-
     def tokenizer(self, chosen: Settings) -> Tokenizer | None:
         """The tokenizer, loaded the first time; no page can name another.
 
@@ -154,6 +150,7 @@ class Inputs:
             think_speed=chosen.think_speed,
             lengths=_lengths(chosen, server.context_tokens, self.tokenizer(chosen)),
             wording=server.wording,
+            hosts=len(chosen.hosts),
         )
         check_models(plan.models, chosen, server)
         _check_endpoint(plan, chosen.endpoint)
@@ -162,7 +159,9 @@ class Inputs:
             _ = plan.wording.vocabulary  # a tokenizer that has no words for it is refused now
         return plan
 
-    def say_plan(self, chosen: Settings, plan: Plan | None, whom: Target, server: Server) -> None:
+    def say_plan(
+        self, chosen: Settings, plan: Plan | None, whom: Sequence[Target], server: Server
+    ) -> None:
         """Print what will happen, before it does.
 
         Raises:
@@ -173,19 +172,19 @@ class Inputs:
             plan,
             chosen,
             run_dir=chosen.out,
-            target=whom.url,
+            hosts=chosen.hosts,
             server=server.describe(),
             remarks=said,
         )
         say(block)
 
-    def ask_target(self, whom: Target, chosen: Settings) -> Server:
+    def ask_targets(self, whom: Sequence[Target], chosen: Settings) -> Server:
         """The preflight; `--no-preflight` skips it, and `--plan` speaks to nobody."""
         tokenizer = self.tokenizer(chosen)
         if chosen.no_preflight or chosen.plan:
             return Server(wording=preflight.pinned(chosen, tokenizer))
         fit = self.role is not Role.TASKS
-        return preflight.ask(whom, chosen, fit=fit, tokenizer=tokenizer)
+        return preflight.ask_all(whom, chosen, fit=fit, tokenizer=tokenizer)
 
     def _raw(self) -> dict[str, Any]:
         """What Locust's options say; the page's form hands in "" for what is not set."""

@@ -11,7 +11,6 @@ import os
 import platform
 import sys
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,8 +18,9 @@ import msgspec
 from sagellm_benchmark import __version__
 from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.load.server import Server
-from sagellm_benchmark.load.target import ignored_proxies, remarks
+from sagellm_benchmark.load.target import Target, ignored_proxies, remarks
 from sagellm_benchmark.metrics.thresholds import Thresholds
+from sagellm_benchmark.record.archive import write_json
 from sagellm_benchmark.redact import redact
 from sagellm_benchmark.schedule.lengths import CLIP
 from sagellm_benchmark.trace.prompts import PROMPT_RULE
@@ -47,7 +47,7 @@ class Manifest:
     def __init__(self, run: Run, server: Server) -> None:
         self.server = server
         self.thresholds = Thresholds()
-        self.remarks = remarks(run.target, run.settings)
+        self.remarks = remarks(run.targets, run.settings)
         self._path = run.identity.directory / "run.json"
         self._content = _clean(self._describe(run), run.secrets)
 
@@ -65,6 +65,8 @@ class Manifest:
 
     def _describe(self, run: Run) -> dict[str, Any]:
         settings, identity, plan = run.settings, run.identity, run.plan
+        hosts = [_host(target) for target in run.targets]
+        tls = all(host["tls"] for host in hosts)
         return {
             "schema": SCHEMA,
             "run_id": identity.run_id,
@@ -78,20 +80,30 @@ class Manifest:
             "schedule_digest": None if plan is None else plan.digest,
             "trace": None if plan is None else _trace(run),
             "target": {
-                "url": run.target.url,
-                "addresses": [str(address[0]) for _, address in run.target.addresses],
+                "url": settings.host,
+                "addresses": [each for host in hosts for each in host["addresses"]],
                 "dialect": self.server.dialect,
                 "models": list(self.server.models),
-                "tls": run.target.tls is not None,
-                "verified": run.target.tls is not None and not settings.insecure,
+                "tls": tls,
+                "verified": tls and not settings.insecure,
+                "hosts": hosts,
                 "proxies_ignored": ignored_proxies(),
             },
             "server": self.server.describe(),
+            "remarks": list(self.remarks),
             "system_declared": read_system(settings.system),
             "machine": _machine(),
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             "thresholds": msgspec.to_builtins(self.thresholds),
         }
+
+
+def _host(target: Target) -> dict[str, Any]:
+    return {
+        "url": target.url,
+        "addresses": [str(address[0]) for _, address in target.addresses],
+        "tls": target.tls is not None,
+    }
 
 
 def _tokenizer(tokenizer: Tokenizer | None) -> dict[str, Any] | None:
@@ -139,18 +151,3 @@ def _machine() -> dict[str, Any]:
 def utc(unix_s: float) -> str:
     """An instant as RFC 3339 in UTC."""
     return datetime.fromtimestamp(unix_s, timezone.utc).isoformat().replace("+00:00", "Z")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole: a reader sees the old one or the new one, never a part.
-
-    Raises:
-        OSError: It cannot be written; the old one, if any, is untouched.
-    """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise

@@ -34,13 +34,13 @@ def check_models(recorded: Mapping[str | None, int], settings: Settings, server:
     if None in recorded:
         raise UsageError(
             f"--model is missing: {recorded[None]} of {rows} rows name no model; write --model M "
-            f"(GET {settings.host}/v1/models lists them)"
+            f"(GET {settings.hosts[0]}/v1/models lists them)"
         )
     renamed = settings.model_map or {}
     if unused := tuple(name for name in renamed if name not in recorded):
         named = listed(models(recorded, {}))
         raise UsageError(f"--model-map: no row names {listed(unused)}; the rows name {named}")
-    served = _ready(server)
+    served = server.ready
     sent = {name: renamed.get(name, name) for name in recorded}
     known = (*served, *ALIASES) if server.engines is not None else served
     foreign = {name: recorded[name] for name in recorded if sent[name] not in known}
@@ -51,10 +51,3 @@ def check_models(recorded: Mapping[str | None, int], settings: Settings, server:
             f"{listed(models(foreign, renamed))}; it has {listed(served)}: write --model M, or "
             f"--model-map {first}=M (run --no-preflight sends the load all the same)"
         )
-
-
-def _ready(server: Server) -> tuple[str, ...]:
-    """The models that it serves; empty where nobody knows."""
-    if server.engines is None:
-        return server.models
-    return tuple(engine.model for engine in server.engines if engine.healthy)

@@ -7,10 +7,12 @@ the run: no record, no count.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
+from sagellm_benchmark.load.agreement import agreed
 from sagellm_benchmark.load.fitting import SHORT_WORDS, counted, fitted, prompt
 from sagellm_benchmark.load.probe import Heard, Probe
 from sagellm_benchmark.load.server import (
@@ -67,6 +69,20 @@ def ask(
         if fit and wording.source != "option":
             server = fitted(probe, server, settings, tokenizer)
     return accounted(probe, server)
+
+
+def ask_all(
+    targets: Sequence[Target], settings: Settings, *, fit: bool, tokenizer: Tokenizer | None = None
+) -> Server:
+    """Ask each of several targets; prompts are fitted to the first, since they are alike.
+
+    Raises:
+        UsageError: As `ask` of one of them; or they are not alike.
+    """
+    first, *others = targets
+    servers = [ask(first, settings, fit=fit, tokenizer=tokenizer)]
+    servers += [ask(other, settings, fit=False) for other in others]
+    return agreed(targets, servers)
 
 
 def pinned(settings: Settings, tokenizer: Tokenizer | None) -> Wording:

@@ -6,7 +6,7 @@ between the due time and the first byte sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ class Job:
         keep_text: The caller wants the reply's text, whatever the settings say.
         tokens: About how many its prompt has; 0 where nobody knows.
         cut: When its user leaves; None for one who stays.
+        host: To which of the run's targets it goes, from 0.
     """
 
     payload: bytes
@@ -57,6 +58,7 @@ class Job:
     keep_text: bool = False
     tokens: int = 0
     cut: Cut | None = None
+    host: int = 0
 
 
 class Requests:
@@ -64,7 +66,7 @@ class Requests:
 
     Args:
         settings: What goes into every request.
-        target: Whom they are for.
+        targets: Whom they are for.
         run_id: Prefix of every request id.
         prompts: The texts of rows that record none; None for own tasks.
         api_key: Sent as a bearer token.
@@ -74,14 +76,14 @@ class Requests:
     def __init__(
         self,
         settings: Settings,
-        target: Target,
+        targets: Sequence[Target],
         run_id: str,
         prompts: Prompts | None = None,
         api_key: str | None = None,
         fresh: Callable[[int], Prompts] | None = None,
     ) -> None:
         self._settings = settings
-        self._target = target
+        self.targets = targets
         self._run_id = run_id
         self._prompts = prompts
         self._fresh = None if fresh is None else lru_cache(maxsize=_ROUNDS)(fresh)
@@ -97,6 +99,7 @@ class Requests:
         *,
         said: Conversation | None = None,
         keep_text: bool = False,
+        host: int = 0,
     ) -> Job:
         """The request of a trace's row.
 
@@ -106,6 +109,7 @@ class Requests:
             number: Which time the trace is replayed, from 0: each has prompts of its own.
             said: What was said before it, where it goes on with that.
             keep_text: Somebody wants to know what the reply says.
+            host: To which of the targets it goes.
 
         Raises:
             UsageError: The row names no model and neither does an option, or its content does not
@@ -124,13 +128,14 @@ class Requests:
             keep_text=keep_text,
             tokens=tokens,
             cut=cut,
+            host=host,
         )
 
-    def unsent(self, seq: int, row: Row) -> Job:
+    def unsent(self, seq: int, row: Row, host: int = 0) -> Job:
         """What the record of a row needs that is not going to be sent: no content, no bytes."""
         ask = self._ask(row)
-        request_id = self._request_id(seq)
-        return Job(b"", ask, _asked(row, ask), request_id, self._endpoint.value, row)
+        name, request_id = self._endpoint.value, self._request_id(seq)
+        return Job(b"", ask, _asked(row, ask), request_id, name, row, host=host)
 
     def _content(
         self, row: Row, said: Conversation | None, prompts: Prompts | None
@@ -189,6 +194,7 @@ class Requests:
         name: str | None,
         group: str | None,
         extra_body: Mapping[str, Any] | None,
+        host: int = 0,
     ) -> Job:
         """The request of a user's own task."""
         settings = self._settings
@@ -210,7 +216,7 @@ class Requests:
         asked = Asked(input_tokens=None, output_tokens=max_tokens)
         row = Row(request_id="", request_class=group)
         called = snippet(name or Endpoint.CHAT.value, NAME_LIMIT)
-        return self._job(seq, ask, asked, name=called, row=row, keep_text=True)
+        return self._job(seq, ask, asked, name=called, row=row, keep_text=True, host=host)
 
     def model(self, row: Row) -> str:
         """The model that a row is sent to.
@@ -248,11 +254,12 @@ class Requests:
         keep_text: bool = False,
         tokens: int = 0,
         cut: Cut | None = None,
+        host: int = 0,
     ) -> Job:
-        request_id = self._request_id(seq)
+        request_id, target = self._request_id(seq), self.targets[host]
         payload = request_bytes(
-            self._target.prefix + ask.endpoint.path,
-            self._target.netloc,
+            target.prefix + ask.endpoint.path,
+            target.netloc,
             {
                 **self._headers,
                 **(headers or {}),
@@ -261,7 +268,7 @@ class Requests:
             },
             request_body(ask),
         )
-        return Job(payload, ask, asked, request_id, name, row, keep_text, tokens, cut)
+        return Job(payload, ask, asked, request_id, name, row, keep_text, tokens, cut, host)
 
     def _request_id(self, seq: int) -> str:
         return f"{self._run_id}-{seq}"

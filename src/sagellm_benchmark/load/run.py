@@ -7,7 +7,7 @@ whatever ends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from locust.env import Environment
@@ -52,7 +52,7 @@ class Run:
         environment: Locust's.
         settings: What the user asked for.
         identity: Its name, directory and salt.
-        target: Where requests go.
+        targets: Where requests go.
         plan: The rows; None for a user's own tasks.
         listeners: Called with every record.
         tokenizer: The model's, where it was given.
@@ -63,14 +63,14 @@ class Run:
         environment: Environment,
         settings: Settings,
         identity: Identity,
-        target: Target,
+        targets: Sequence[Target],
         plan: Plan | None,
         listeners: tuple[Any, ...] = (),
         tokenizer: Tokenizer | None = None,
     ) -> None:
         self.settings = settings
         self.identity = identity
-        self.target = target
+        self.targets = targets
         self.plan = plan
         self.tokenizer = tokenizer
         self._recounts = _recounts(settings, tokenizer)
@@ -81,7 +81,7 @@ class Run:
         api_key = settings.api_key
         self.secrets = settings.secrets()
         self.engine = Engine(
-            target,
+            targets,
             Deadlines.seconds(
                 settings.first_token_timeout, settings.idle_timeout, settings.timeout
             ),
@@ -91,7 +91,9 @@ class Run:
             count=self._recounts is not None,
         )
         prompts = None if plan is None else self._prompts(0)
-        self.requests = Requests(settings, target, identity.run_id, prompts, api_key, self._prompts)
+        self.requests = Requests(
+            settings, targets, identity.run_id, prompts, api_key, self._prompts
+        )
         self.rows = Rows(environment.stats)
         private = settings.keep_content != "none"
         writer = SegmentWriter(identity.directory / "records", WORKER, private=private)
@@ -186,7 +188,8 @@ class Run:
         """Count a row that is not sent because of what became of one that it waited for."""
         self.recorder.planned += 1
         outcome = Outcome(status=Status.SKIPPED, due_ns=at_ns, ended_ns=at_ns, reason=reason)
-        self.report(planned.seq, self.requests.unsent(planned.seq, planned.row), outcome)
+        job = self.requests.unsent(planned.seq, planned.row, planned.host)
+        self.report(planned.seq, job, outcome)
 
     def full(self, starting: int) -> bool:
         """Whether the cap on requests in flight is reached.
@@ -224,7 +227,7 @@ class Run:
             context={},
             response=None,
             start_time=self.anchor.unix(outcome.due_ns),
-            url=self.target.url + job.ask.endpoint.path,
+            url=self.targets[job.host].url + job.ask.endpoint.path,
             seq=seq,
             job=job,
             outcome=outcome,
@@ -241,7 +244,7 @@ class Run:
             request_id=job.request_id,
             trace_id=job.request_id,
             asked=job.asked,
-            host=self.target.url,
+            host=self.targets[job.host].url,
         )
         self.recorder.add(record)
         if not record.warmup:

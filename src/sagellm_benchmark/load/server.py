@@ -123,6 +123,7 @@ class Server:
         gets: Pages asked for.
         requests: Requests sent to a model.
         seconds: How long all that took.
+        others: What the other targets of the run said, where there are several.
     """
 
     asked: bool = False
@@ -147,6 +148,14 @@ class Server:
     gets: int = 0
     requests: int = 0
     seconds: float = 0.0
+    others: tuple[Server, ...] = ()
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """The models that it serves now; empty where nobody knows."""
+        if self.engines is None:
+            return self.models
+        return tuple(engine.model for engine in self.engines if engine.healthy)
 
     @property
     def cap(self) -> dict[str, float] | None:
@@ -163,7 +172,7 @@ class Server:
     def describe(self) -> dict[str, Any]:
         """All of it for JSON, by the names of the attributes; the words are in `docs/check.md`."""
         words = self.wording
-        found = asdict(replace(self, wording=ONE_TOKEN_A_WORD))
+        found = asdict(replace(self, wording=ONE_TOKEN_A_WORD, others=()))
         for key in ("wording", "unfitted", "counts", "recounts"):
             del found[key]
         counts = [{"words": number, "tokens": tokens} for number, tokens in self.counts]
@@ -176,4 +185,5 @@ class Server:
             "why": self.unfitted,
             "counts": counts,
         }
-        return {**found, "cap": self.cap}
+        others = [server.describe() for server in self.others]
+        return {**found, "cap": self.cap, "others": others}

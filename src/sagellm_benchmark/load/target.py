@@ -1,4 +1,4 @@
-"""Where requests go: a URL, resolved once, with the TLS context that all connections share.
+"""Where requests go: URLs, resolved once, each with the TLS context that its connections share.
 
 Requests go there and nowhere else: proxy variables have no say, and that is said.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,30 +72,48 @@ def resolve(url: str, *, insecure: bool = False, cacert: str | None = None) -> T
     )
 
 
+def resolve_all(settings: Settings) -> tuple[Target, ...]:
+    """Look every target of a run up.
+
+    Raises:
+        UsageError: As `resolve`.
+    """
+    insecure, cacert = settings.insecure, settings.cacert
+    return tuple(resolve(url, insecure=insecure, cacert=cacert) for url in settings.hosts)
+
+
 def ignored_proxies() -> list[str]:
     """The proxy variables that are set, without what they say: that may be a password."""
     names = (written for name in _PROXIES for written in (name, name.upper()))
     return [name for name in names if os.environ.get(name)]
 
 
-def route(target: Target) -> list[str]:
-    """What of the way to the target is not as the environment has it, in a sentence."""
-    proxies = ", ".join(ignored_proxies())
-    return [f"{proxies}: ignored, requests go straight to {target.netloc}."] if proxies else []
+def route(targets: Sequence[Target]) -> list[str]:
+    """What of the way to the targets is not as the environment has it, in a sentence."""
+    proxies, whom = ", ".join(ignored_proxies()), _names(targets)
+    return [f"{proxies}: ignored, requests go straight to {whom}."] if proxies else []
 
 
-def remarks(target: Target, settings: Settings) -> list[str]:
-    """Who else may read what goes to the target, a sentence or two each."""
+def remarks(targets: Sequence[Target], settings: Settings) -> list[str]:
+    """Who else may read what goes to the targets, a sentence or two each."""
     found = []
-    if target.tls is not None and settings.insecure:
+    if settings.insecure and any(target.tls is not None for target in targets):
         found.append(
             "The target's certificate is not verified (--insecure): whoever stands between can "
             "read every request, and answer it."
         )
-    near = all(str(address[0]).startswith(_LOOPBACK) for _, address in target.addresses)
-    if target.tls is None and not near and settings.secrets():
-        found.append(f"Keys and headers go to {target.netloc} unencrypted: write https://.")
+    bare = [target for target in targets if target.tls is None and not _near(target)]
+    if bare and settings.secrets():
+        found.append(f"Keys and headers go to {_names(bare)} unencrypted: write https://.")
     return found
+
+
+def _near(target: Target) -> bool:
+    return all(str(address[0]).startswith(_LOOPBACK) for _, address in target.addresses)
+
+
+def _names(targets: Sequence[Target]) -> str:
+    return " and ".join(target.netloc for target in targets)
 
 
 def _context(insecure: bool, cacert: str | None) -> ssl.SSLContext:

@@ -34,14 +34,15 @@ def _gateway(plan: Plan, settings: Settings, dialect: str | None) -> str | None:
     if settings.no_stream or settings.endpoint == "embeddings" or dialect == "openai":
         return None
     over = []
-    streams = peak_streams(plan, settings)
+    hosts = len(settings.hosts)
+    streams = math.ceil(peak_streams(plan, settings) / hosts)
     if streams > capacity.STREAMS:
         over.append(f"about {streams:,} streams at once")
     if not settings.untimed:
-        rate_per_s = plan.peak_rate_per_s
-        if rate_per_s is not None and rate_per_s > capacity.REQUESTS_PER_S:
+        rate_per_s = (plan.peak_rate_per_s or 0) / hosts
+        if rate_per_s > capacity.REQUESTS_PER_S:
             over.append(f"{rate_per_s:,.0f} requests/s")
-        tokens = tokens_per_s(plan)
+        tokens = tokens_per_s(plan) / hosts
         if tokens > capacity.TOKENS_PER_S:
             over.append(f"{tokens:,.0f} tokens/s")
     if not over:
@@ -49,9 +50,10 @@ def _gateway(plan: Plan, settings: Settings, dialect: str | None) -> str | None:
     whose = "One process of this sageLLM gateway"
     if dialect is None:
         whose = "If the target is one sageLLM gateway process: it"
+    asked = "this plan asks for" if hosts == 1 else f"this plan asks each of {hosts} hosts for"
     return (
         f"{whose} carries some {capacity.STREAMS} streams, {capacity.REQUESTS_PER_S:.0f} stream"
-        f" requests/s or {capacity.TOKENS_PER_S:,.0f} tokens/s, and this plan asks for"
+        f" requests/s or {capacity.TOKENS_PER_S:,.0f} tokens/s, and {asked}"
         f" {' and '.join(over)}. Beyond its limit you measure the gateway, not the engine behind"
         " it."
     )

@@ -40,7 +40,7 @@ def plan_lines(
     settings: Settings,
     *,
     run_dir: str,
-    target: str,
+    hosts: Sequence[str],
     server: Mapping[str, Any],
     remarks: Sequence[str] = (),
 ) -> list[str]:
@@ -50,11 +50,11 @@ def plan_lines(
         plan: What will be sent; None where a user's own tasks decide.
         settings: What the run was told.
         run_dir: Where its files will lie.
-        target: Where the requests go.
+        hosts: Where the requests go.
         server: What is known of it, as `run.json` holds it.
         remarks: What else a person must know before the load.
     """
-    lines = ["What will happen", *_line("target", [snippet(target)])]
+    lines = ["What will happen", *_line("target", _hosts(hosts, plan))]
     lines += _line("server", targets.known(server))
     if plan is None:
         lines += _line("load", ["your own tasks, for as long as Locust runs them"])
@@ -66,6 +66,14 @@ def plan_lines(
     for text in (*remarks, *(() if plan is None else cautions(plan, settings, server))):
         lines += textwrap.wrap(text, WIDTH, initial_indent="! ", subsequent_indent="  ")
     return lines
+
+
+def _hosts(hosts: Sequence[str], plan: Plan | None) -> list[str]:
+    shown = [snippet(host) for host in hosts]
+    if len(hosts) > 1:
+        each = "user" if plan is None else "session"
+        shown.append(f"in turn, a {each} stays with one")
+    return shown
 
 
 def _facts(

@@ -165,12 +165,18 @@ class _Edges:
     def behind(self, seq: int) -> list[int]:
         return self.children[self.starts[seq] : self.starts[seq + 1]].tolist()
 
+    def before(self) -> np.ndarray:
+        """What each of `children` waits for."""
+        import numpy as np
+
+        numbers = np.arange(self.parents.size, dtype=np.int32)
+        return np.repeat(numbers, np.diff(self.starts))
+
     def stuck(self) -> np.ndarray:
         """Rows that nothing can ever free; none where all wait for earlier rows."""
         import numpy as np
 
-        numbers = np.arange(self.parents.size, dtype=np.int32)
-        before = np.repeat(numbers, np.diff(self.starts))
+        before = self.before()
         if (before < self.children).all():
             return before[:0]
         left = self.parents.tolist()
@@ -234,6 +240,10 @@ class Dependents:
         row = seq % self._rows
         found = self._edges.behind(row)
         return found if row == seq else [seq - row + each for each in found]
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every row that is waited for with each that waits for it, shape (edges,) both."""
+        return self._edges.before(), self._edges.children
 
     def parents(self, seq: int) -> int:
         """How many rows a row waits for."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.schedule.allotment import Allotment, Allotting
 from sagellm_benchmark.schedule.counts import Count
 from sagellm_benchmark.schedule.dependents import Dependents, Gathering
 from sagellm_benchmark.schedule.lengths import DROP, TOO_LONG, Fitting, Lengths
@@ -65,6 +66,7 @@ class Plan:
         wording: How many words make the tokens of a made prompt.
         messages: The first row with recorded messages; None where there is none.
         dependents: The rows that wait for others; None where none does.
+        allotment: Which of several targets each row goes to; None where there is one.
     """
 
     rows: int
@@ -93,6 +95,7 @@ class Plan:
     wording: Wording
     messages: str | None
     dependents: Dependents | None
+    allotment: Allotment | None
     _timetable: _Timetable = field(repr=False)
 
     @property
@@ -110,7 +113,7 @@ class Plan:
         number = 0
         while number < self.times:
             for planned in self._free():
-                yield self._moved(planned, number) if number else planned
+                yield self._placed(self._moved(planned, number) if number else planned)
             number += 1
 
     def dependent(self, seq: int) -> Planned:
@@ -120,7 +123,10 @@ class Plan:
         row = self.dependents.row(seq)
         think_ns = self._timetable.think_ns(row)
         moved(row, number, self.period_s * self.factor)
-        return Planned(seq, None, row, think_ns, number)
+        return self._placed(Planned(seq, None, row, think_ns, number))
+
+    def _placed(self, planned: Planned) -> Planned:
+        return planned if self.allotment is None else self.allotment.placed(planned)
 
     def _free(self) -> Iterator[Planned]:
         """The rows of the first round that wait for no others."""
@@ -147,6 +153,7 @@ def make_plan(
     think_speed: float | None = None,
     lengths: Lengths = NO_LIMIT,
     wording: Wording = ONE_TOKEN_A_WORD,
+    hosts: int = 1,
 ) -> Plan:
     """Read all selected rows once, check them, and count.
 
@@ -159,6 +166,7 @@ def make_plan(
         think_speed: What think times are divided by; None for what arrivals are.
         lengths: How long a request may be.
         wording: How many words make the tokens of a made prompt.
+        hosts: How many targets there are.
 
     Raises:
         UsageError: No row is left, rows are too long, an id comes twice, or a row cannot be sent.
@@ -171,11 +179,12 @@ def make_plan(
         Soundness(),
         Count(trace.header, wording.full_rule),
     )
-    gathering = Gathering()
+    gathering, allotting = Gathering(), Allotting(hosts)
     for planned in timetable.planned(fitting):
         soundness.add(planned.row)
         count.add(planned)
         gathering.add(planned.seq, planned.row)
+        allotting.add(planned.row)
     fitting.finish(count.rows)
     dependents = gathering.finish(soundness.hashes)
     if times > 1:
@@ -214,6 +223,7 @@ def make_plan(
         wording=wording,
         messages=count.messages,
         dependents=dependents,
+        allotment=allotting.finish(dependents),
         _timetable=timetable,
     )
 

@@ -17,6 +17,7 @@ class Planned(msgspec.Struct, frozen=True):
         row: What to send.
         think_ns: How long after the end of what it waits for.
         round: Which time the trace is replayed, from 0.
+        host: To which of several targets it goes, from 0.
     """
 
     seq: int
@@ -24,3 +25,4 @@ class Planned(msgspec.Struct, frozen=True):
     row: Row
     think_ns: int = 0
     round: int = 0
+    host: int = 0

@@ -1,0 +1,111 @@
+"""Which of several targets each row goes to, decided once, from the plan alone.
+
+In: every row of the planning pass, in order, and who waits for whom. Out: by a row's number the
+place of its target. Rows of one session, and rows that wait for one another, go to the same one;
+each session, and each row that belongs to none, to the target that has the fewest rows so far. So
+the counts stay even all along, and it is no matter when, or by which worker, a row is sent. Held in
+memory: 2 bytes a row where rows belong together, nothing where none do.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from sagellm_benchmark.schedule.planned import Planned
+from sagellm_benchmark.trace.row import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sagellm_benchmark.schedule.dependents import Dependents
+
+_ALONE = 0
+
+
+class Allotting:
+    """Takes the rows of the planning pass.
+
+    Args:
+        hosts: How many targets there are, at least 1.
+    """
+
+    def __init__(self, hosts: int) -> None:
+        self._hosts = hosts
+        self._rows = 0
+        self._sessions: array[int] | None = None if hosts == 1 else array("q")
+
+    def add(self, row: Row) -> None:
+        """Take the next row."""
+        if self._sessions is not None:
+            self._rows += 1
+            name = row.session_id
+            self._sessions.append(_ALONE if name is None else hash(name) or 1)
+
+    def finish(self, dependents: Dependents | None) -> Allotment | None:
+        """Decide, once all rows have come; None where there is one target."""
+        if self._sessions is None:
+            return None
+        if dependents is None and not any(self._sessions):
+            return Allotment(self._hosts, self._rows, None)
+        firsts = _firsts(self._sessions, dependents)
+        places, counts = array("H"), [0] * self._hosts
+        for seq, first in enumerate(memoryview(firsts)):
+            place = counts.index(min(counts)) if first == seq else places[first]
+            places.append(place)
+            counts[place] += 1
+        return Allotment(self._hosts, self._rows, places)
+
+
+class Allotment:
+    """The targets of the rows.
+
+    Args:
+        hosts: How many there are.
+        rows: Rows of one round of the trace.
+        places: The target of each; None where every row stands alone.
+    """
+
+    def __init__(self, hosts: int, rows: int, places: array[int] | None) -> None:
+        self._hosts = hosts
+        self._rows = rows
+        self._places = places
+
+    def host(self, seq: int) -> int:
+        """The place of a row's target; in each round of a trace each session has the next one."""
+        if self._places is None:
+            return seq % self._hosts
+        number, row = divmod(seq, self._rows)
+        return (self._places[row] + number) % self._hosts
+
+    def placed(self, planned: Planned) -> Planned:
+        """The same request, with its target."""
+        return replace(planned, host=self.host(planned.seq))
+
+
+def _firsts(sessions: array[int], dependents: Dependents | None) -> np.ndarray:
+    """Of each row the first of those that it belongs together with, itself included."""
+    import numpy as np
+
+    rows = np.arange(len(sessions))
+    _, first, which = np.unique(
+        np.frombuffer(sessions, dtype=np.int64), return_index=True, return_inverse=True
+    )
+    alone = np.frombuffer(sessions, dtype=np.int64) == _ALONE
+    firsts = np.where(alone, rows, first[which.reshape(-1)])
+    return firsts if dependents is None else _joined(firsts, *dependents.pairs())
+
+
+def _joined(firsts: np.ndarray, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
+    """The same, of rows that moreover wait for one another."""
+    import numpy as np
+
+    while True:
+        one, other = firsts[parents], firsts[children]
+        if (one == other).all():
+            return firsts
+        np.minimum.at(firsts, np.maximum(one, other), np.minimum(one, other))
+        while ((nearer := firsts[firsts]) != firsts).any():
+            firsts = nearer
