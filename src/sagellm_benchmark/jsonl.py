@@ -3,8 +3,8 @@
 In: a path. Out: `(line number, bytes)` pairs, numbered from 1, without line ends and without a byte
 order mark, in constant memory whatever the file's size. What cannot be the data is named with its
 line: a Git LFS pointer, a gzip stream that is cut or corrupt, UTF-16, a line over 16 MiB. A written
-file appears whole or not at all, never replaces one that exists, and the same lines give the same
-bytes, gzipped too.
+file appears whole or not at all, replaces one that exists only where that was asked for, and the
+same lines give the same bytes, gzipped too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
@@ -69,20 +70,40 @@ def read_chunks(path: str | Path) -> Iterator[bytes]:
             raise _broken(error, path, None) from None
 
 
-def write_lines(path: str | Path, lines: Iterable[bytes]) -> None:
+def write_lines(path: str | Path, lines: Iterable[bytes], *, force: bool = False) -> None:
     """Write lines to a new file, gzipped where its name ends in `.gz`.
+
+    Args:
+        path: The file.
+        lines: Without their ends.
+        force: Take the place of a file that exists.
 
     Raises:
         UsageError: The file exists, or its folder cannot be written to.
     """
+    with new_file(path, force=force) as file:
+        _write(file, lines, zipped=Path(path).suffix == ".gz")
+
+
+@contextmanager
+def new_file(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO]:
+    """A file to write into, which gets its name when all is written, and otherwise is no more.
+
+    Args:
+        path: The file.
+        force: Take the place of a file that exists.
+
+    Raises:
+        UsageError: The file exists, or cannot be written.
+    """
     path = Path(path)
-    if path.exists():
+    if path.exists() and not force:
         raise UsageError(f"{path}: exists; choose another name or remove it")
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with draft.open("xb") as file:
-            _write(file, lines, zipped=path.suffix == ".gz")
-        draft.rename(path)
+            yield file
+        draft.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     finally:

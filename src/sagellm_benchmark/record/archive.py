@@ -2,11 +2,12 @@
 
 In: a run's directory, `runs/latest` among them. Out: `run.json`, `summary.json` and a reader of the
 records, none of which is changed. A directory that is no run, or a run that never ended, is one
-clear line.
+clear line. Whoever writes such a file writes it whole.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,14 +76,9 @@ def open_archive(path: str | Path) -> Archive:
     Raises:
         InputError: It is none, or the run has no summary.
     """
-    directory = Path(path)
-    if not directory.is_dir():
-        what = "no directory" if directory.exists() else "no such directory"
-        raise InputError(f"{what}: name a run's, as in runs/latest", directory)
-    manifest = _document(directory / "run.json", MANIFEST_SCHEMA)
-    if manifest is None:
-        raise InputError("no run: there is no run.json in it", directory)
-    summary = _document(directory / "summary.json", SUMMARY_SCHEMA)
+    directory = existing(path)
+    manifest = read_manifest(directory)
+    summary = read_summary(directory)
     if summary is None:
         raise InputError(
             f"the run has no summary, it did not end: `sagellm-benchmark merge {directory}` makes "
@@ -90,6 +86,55 @@ def open_archive(path: str | Path) -> Archive:
             directory,
         )
     return Archive(directory.resolve(), manifest, summary)
+
+
+def existing(path: str | Path) -> Path:
+    """A directory that is there.
+
+    Raises:
+        InputError: It is not.
+    """
+    directory = Path(path)
+    if not directory.is_dir():
+        what = "no directory" if directory.exists() else "no such directory"
+        raise InputError(f"{what}: name a run's, as in runs/latest", directory)
+    return directory
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """A directory's `run.json`.
+
+    Raises:
+        InputError: There is none, or it is none.
+    """
+    manifest = _document(directory / "run.json", MANIFEST_SCHEMA)
+    if manifest is None:
+        raise InputError("no run: there is no run.json in it", directory)
+    return manifest
+
+
+def read_summary(directory: Path) -> dict[str, Any] | None:
+    """A directory's `summary.json`; None where the run did not end.
+
+    Raises:
+        InputError: It is none.
+    """
+    return _document(directory / "summary.json", SUMMARY_SCHEMA)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file whole: a reader sees the old one or the new one, never a part.
+
+    Raises:
+        OSError: It cannot be written; the old one, if any, is untouched.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _document(path: Path, schema: str) -> dict[str, Any] | None:

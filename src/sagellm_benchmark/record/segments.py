@@ -119,6 +119,7 @@ class RecordReader(Iterator[R], Generic[R]):
                     self.offset, end = end, end + len(line)
                     record = self._record(path, number, line)
                     if record is not None:
+                        self.line = line
                         yield record
 
     def _record(self, path: Path, number: int, line: bytes) -> R | None:
