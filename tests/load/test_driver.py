@@ -11,6 +11,7 @@ from sagellm_benchmark.load.dispatch import Role
 from sagellm_benchmark.load.driver import Driver
 from sagellm_benchmark.load.engine import Counts
 from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.load.users import ReplayUser
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.trace.row import Row
@@ -20,7 +21,8 @@ class CappedRun:
     """Counts as a run does, with a cap of 2; a request flies for a moment."""
 
     plan = None
-    settings = SimpleNamespace(max_in_flight=2)
+    settings = SimpleNamespace(max_sessions=None)
+    share = Share(in_flight=2)
     full = Run.full
 
     def __init__(self):

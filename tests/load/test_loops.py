@@ -22,6 +22,7 @@ from sagellm_benchmark.load.loops import (
 )
 from sagellm_benchmark.load.sessions import Sessions
 from sagellm_benchmark.load.slots import Slots
+from sagellm_benchmark.load.supply import Pass
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.wire.outcome import Outcome
@@ -110,7 +111,7 @@ class Played:
         planned = (
             Planned(seq, due_ns, Row(request_id=f"r{seq}")) for seq, due_ns in enumerate(dues_ns)
         )
-        self.loop = OpenLoop(planned, self._make, self._launch)
+        self.loop = OpenLoop(Pass(planned), self._make, self._launch)
 
     def _make(self, planned):
         self._made += 1
@@ -274,7 +275,7 @@ def test_in_real_time():
     late = []
     planned = (Planned(seq, seq * 5 * NS_PER_MS, Row(request_id="r")) for seq in range(60))
     loop = OpenLoop(
-        planned,
+        Pass(planned),
         lambda _: SimpleNamespace(payload=b"x"),
         lambda _planned, _job, due_ns: late.append(now() - due_ns),
     )
@@ -287,7 +288,7 @@ def test_in_real_time():
 def test_stop_in_real_time():
     """A loop that sleeps until a far due time ends as soon as it is stopped."""
     loop = OpenLoop(
-        iter((Planned(0, 3600 * NS_PER_S, Row(request_id="r")),)),
+        Pass(iter((Planned(0, 3600 * NS_PER_S, Row(request_id="r")),))),
         lambda _: SimpleNamespace(payload=b"x"),
         lambda *_: pytest.fail("released"),
     )
@@ -300,7 +301,7 @@ def test_stop_in_real_time():
 def closed(count):
     """A closed loop over so many rows."""
     planned = (Planned(seq, None, Row(request_id=f"r{seq}")) for seq in range(count))
-    return ClosedLoop(planned, lambda planned: SimpleNamespace(seq=planned.seq))
+    return ClosedLoop(Pass(planned), lambda planned: SimpleNamespace(seq=planned.seq))
 
 
 def test_users_take_turns():
@@ -337,7 +338,7 @@ class Conversed(Played):
         if plan.dependents is not None:
             self.sessions = Sessions(plan, lambda *_: None, slots=slots)
         self.slots = slots
-        self.loop = OpenLoop(plan.planned(), self._make, self._launch, self.sessions, slots)
+        self.loop = OpenLoop(Pass(plan.planned()), self._make, self._launch, self.sessions, slots)
         self.time.timer = lambda: ReplyingTimer(self)
 
     def _make(self, planned):
@@ -485,7 +486,9 @@ def talking(plan, users):
     """A closed loop in real time whose replies take 5 ms: the order of what was sent."""
     sent = []
     sessions = Sessions(plan, lambda *_: None)
-    loop = ClosedLoop(plan.planned(), lambda planned: SimpleNamespace(seq=planned.seq), sessions)
+    loop = ClosedLoop(
+        Pass(plan.planned()), lambda planned: SimpleNamespace(seq=planned.seq), sessions
+    )
     flying = [0, 0]
 
     def user():

@@ -202,7 +202,7 @@ class Coordinator:
         if self.run is None:
             return None
         if self._ending:
-            flying = self.run.engine.counts.in_flight
+            flying = self.run.in_flight
             return (
                 f"the last run is ending, {flying} requests are on the wire (--stop-timeout "
                 f"{self.run.settings.stop_timeout_s:g}): start again when it has ended"
@@ -293,7 +293,7 @@ class Coordinator:
             say(result.text)
         except UsageError as error:
             log.error("%s; the result is in %s", error, run.identity.directory)
-        run.engine.close()
+        run.close()
         self.run = None
         self._finished.set()
 

@@ -20,6 +20,7 @@ from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.sessions import Sessions
 from sagellm_benchmark.load.slots import Slots
+from sagellm_benchmark.load.supply import Pass, Supply
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.wire.outcome import Outcome
 
@@ -32,6 +33,8 @@ class Driver:
         run: Whose plan.
         role: What paces it.
         broke: Called with the greenlet of a user that an error of ours ended.
+        supply: The requests; those of the run's plan if None.
+        permit: Called before each request is sent; False keeps it back for good.
     """
 
     def __init__(
@@ -40,10 +43,13 @@ class Driver:
         run: Run,
         role: Role,
         broke: Callable[[Greenlet], None],
+        supply: Supply | None = None,
+        permit: Callable[[], bool] = lambda: True,
     ) -> None:
         self._environment = environment
         self._broke = broke
         self._run = run
+        self._permit = permit
         self._loop: OpenLoop | ClosedLoop | None = None
         self._sessions: Sessions | None = None
         self._slots: Slots | None = None
@@ -53,31 +59,56 @@ class Driver:
             return
         settings = run.settings
         if settings.max_sessions is not None:
-            self._slots = Slots(settings.max_sessions)
+            self._slots = Slots(run.share.conversations)
         if plan.dependents is not None:
             self._sessions = Sessions(
                 plan, run.skip, after_failure=settings.after_failure, slots=self._slots
             )
+        supply = supply or Pass(plan.planned())
         if role is Role.CLOSED:
-            self._loop = ClosedLoop(plan.planned(), self._job, self._sessions)
+            self._loop = ClosedLoop(supply, self._job, self._sessions)
         else:
-            self._loop = OpenLoop(
-                plan.planned(), self._job, self._launch, self._sessions, self._slots
-            )
+            self._loop = OpenLoop(supply, self._job, self._launch, self._sessions, self._slots)
 
-    def drive(self) -> None:
-        """Send all of it, or what comes before `stop`."""
+    def drive(self, origin_ns: int | None = None) -> None:
+        """Send all of it, or what comes before `stop`.
+
+        Args:
+            origin_ns: The run's start; as soon as possible, if None.
+        """
         run, loop = self._run, self._loop
         if isinstance(loop, OpenLoop):
-            origin_ns = loop.prepare()
+            soon_ns = loop.prepare()
+            origin_ns = soon_ns if origin_ns is None else origin_ns
             run.begin(origin_ns)
             loop.run(origin_ns)
             return
-        run.begin(now())
+        run.begin(now() if origin_ns is None else origin_ns)
         if loop is not None:
-            for _ in range(run.settings.concurrency):
-                self._start_user(lambda: self._take_turns(loop))
+            self._employ(loop, run.share.users)
             loop.run()
+
+    def supplied(self, requests: int, waiting: int) -> None:
+        """More has come in: so many requests, and so many rows that wait for others."""
+        if self._sessions is not None:
+            self._sessions.expect(waiting)
+        self._loop.supplied(requests)
+
+    def wake(self) -> None:
+        """Look again: nothing more will come in."""
+        self._loop.wake()
+
+    def resize(self, users: int | None, sessions: int | None) -> None:
+        """Have so many users, or conversations, from now on; None where that is not limited."""
+        if users is not None and isinstance(self._loop, ClosedLoop):
+            self._employ(self._loop, users)
+        if sessions is not None and self._slots is not None:
+            self._slots.resize(sessions, now())
+            self._loop.wake()
+
+    def _employ(self, loop: ClosedLoop, users: int) -> None:
+        for _ in range(loop.resize(users)):
+            self._start_user(lambda: self._take_turns(loop))
 
     def stop(self) -> None:
         """Send no more."""
@@ -96,6 +127,8 @@ class Driver:
 
     def _launch(self, planned: Planned, job: Job, due_ns: int) -> None:
         run = self._run
+        if not self._permit():
+            return
         if run.full(self._starting):
             outcome = run.drop(planned.seq, job, due_ns)
             if self._sessions is not None or self._slots is not None:
@@ -112,6 +145,8 @@ class Driver:
     def _take_turns(self, loop: ClosedLoop) -> None:
         while (turn := loop.take()) is not None:
             planned, job = turn
+            if not self._permit():
+                return
             self._perform(planned, job)
 
     def _perform(self, planned: Planned, job: Job, due_ns: int | None = None) -> None:

@@ -13,13 +13,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sagellm_benchmark.clock import NS_PER_S, now
+from sagellm_benchmark.clock import now
 from sagellm_benchmark.load.manifest import Manifest, utc, write_json
-from sagellm_benchmark.load.run import WORKER, Run
+from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.columns import Columns
-from sagellm_benchmark.metrics.quantiles import block
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.metrics.summary import RunFacts, summarize
 from sagellm_benchmark.report.terminal import summary_text
@@ -69,7 +66,7 @@ def finish(
             ended_at=utc(run.anchor.unix(now())),
             verdict=verdict["state"],
             exit_code=verdict["exit_code"],
-            connected_to=sorted(run.engine.peers),
+            connected_to=sorted(run.peers),
         )
     except OSError as error:
         verdict.update(state="invalid", valid=False, exit_code=EXIT_UNUSABLE)
@@ -95,7 +92,8 @@ def _facts(run: Run, manifest: Manifest, interrupted: str | None, aborted: str |
         written=None if recorder.failed else recorder.written,
         closed=run.settings.closed or run.plan is None,
         slos=parse_slos(run.settings.slo),
-        generator=_generator(run),
+        generator=run.generator(),
+        lost_workers=run.lost_workers,
         dialect=manifest.server.dialect,
         write_failure=recorder.failed,
         interrupted=interrupted,
@@ -108,21 +106,3 @@ def _rows(run: Run) -> int:
     """Rows of the plan; of a trace that is replayed for ever, those that were reached."""
     total = math.inf if run.plan is None else run.plan.total_rows
     return run.recorder.planned if total == math.inf else int(total)
-
-
-def _generator(run: Run) -> dict[str, Any]:
-    """What the load cost this process."""
-    health = run.health
-    figures = {
-        **health.figures(),
-        "loop_lag_ms": block(np.asarray(health.loop_lags_ms)),
-        "read_lag_ms": block(np.asarray(run.engine.read_lags_ms)),
-        "parsing_s": round(run.engine.parsing_s, 6),
-        "peak_in_flight": run.engine.counts.peak,
-        "recorder": run.recorder.figures(),
-    }
-    stalls = [
-        [(began - run.origin_ns) / NS_PER_S, (ended - run.origin_ns) / NS_PER_S]
-        for began, ended in health.stalls
-    ]
-    return {**figures, "stalls": stalls, "workers": [{"name": WORKER, **figures}]}

@@ -69,7 +69,7 @@ class Live:
     def _snapshot(self) -> dict[str, Any]:
         run, moment = self._run, now()
         counts = run.recorder.counts
-        tokens = self._tokens + run.engine.tokens_in_flight()
+        tokens = self._tokens + run.tokens_in_flight
         then, tokens_then = self._seen[0]
         self._seen.append((moment, tokens))
         lags = sorted(self._lags_ms)
@@ -78,8 +78,8 @@ class Live:
         return {
             "elapsed_s": elapsed_s,
             "rows": _rows(run),
-            "sent": run.engine.counts.sent,
-            "in_flight": run.engine.counts.in_flight,
+            "sent": run.sent,
+            "in_flight": run.in_flight,
             "done": counts["ok"],
             "failed": sum(counts.values()) - counts["ok"] - counts["dropped"] - self._gone,
             "gone": self._gone,

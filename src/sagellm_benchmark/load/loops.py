@@ -8,7 +8,7 @@ computed between due and sent.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from heapq import heappop, heappush
 
 import gevent
@@ -18,6 +18,7 @@ from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.sessions import Sessions
 from sagellm_benchmark.load.slots import Slots
+from sagellm_benchmark.load.supply import Supply
 from sagellm_benchmark.load.timer import Timer
 from sagellm_benchmark.schedule.planned import Planned
 
@@ -36,7 +37,7 @@ class OpenLoop:
     """Releases each request at its due time, whatever became of the ones before.
 
     Args:
-        planned: The plan, in due order, due times from the run's start.
+        supply: The requests, in due order, due times from the run's start.
         make: Makes a job; the slow part, done ahead.
         launch: Called at the due time with the request, its job and the absolute due time.
         sessions: The rows that wait for others; None where none does.
@@ -46,13 +47,13 @@ class OpenLoop:
 
     def __init__(
         self,
-        planned: Iterator[Planned],
+        supply: Supply,
         make: Callable[[Planned], Job],
         launch: Callable[[Planned, Job, int], None],
         sessions: Sessions | None = None,
         slots: Slots | None = None,
     ) -> None:
-        self._planned = planned
+        self._supply = supply
         self._make = make
         self._launch = launch
         self._sessions = sessions
@@ -99,6 +100,10 @@ class OpenLoop:
         if self._timer is not None:
             self._timer.cancel()
 
+    def supplied(self, requests: int) -> None:
+        """So many more requests have come."""
+        self.wake()
+
     def _ready_ns(self, origin_ns: int) -> int | None:
         """When the next request is due whose job is made."""
         due_ns = None
@@ -114,14 +119,15 @@ class OpenLoop:
         """When there is something to do next; None where nothing ever will be."""
         due_ns, sessions, moment = self._ready_ns(origin_ns), self._sessions, now()
         full = bool(self._ready) and due_ns is None  # every slot is taken: one will be free
-        if (sessions is None or sessions.over) and not full:
+        if (sessions is None or sessions.over) and self._supply.over and not full:
             return due_ns
         if due_ns is not None and due_ns - moment < _GUARD_NS:
             return due_ns
-        soon_ns = moment + _LATER_NS
+        soon_ns = due_ns
         if sessions is not None and sessions.thinking:
             soon_ns = sessions.thinking.next_ns - SOON_NS
-        return soon_ns if due_ns is None else min(due_ns, soon_ns)
+            soon_ns = soon_ns if due_ns is None else min(due_ns, soon_ns)
+        return moment + _LATER_NS if soon_ns is None else soon_ns
 
     def _release(self, origin_ns: int) -> None:
         """Let the next request go, if it is due."""
@@ -156,7 +162,7 @@ class OpenLoop:
             if moment - busy_since > _BUSY_NS:
                 gevent.sleep(0.0005)  # a timer, not a callback: sockets are read in between
                 busy_since = now()
-            planned = next(self._planned, None)
+            planned = self._supply.take()
             if planned is None:
                 return
             job = self._make(planned)
@@ -183,57 +189,82 @@ class ClosedLoop:
     """Hands the next request to whichever user is free: one behind others first, if it is due.
 
     Args:
-        planned: The plan, in order; its due times do not matter.
+        supply: The requests, in order; their due times do not matter.
         make: Makes a job.
         sessions: The rows that wait for others; None where none does.
     """
 
     def __init__(
         self,
-        planned: Iterator[Planned],
+        supply: Supply,
         make: Callable[[Planned], Job],
         sessions: Sessions | None = None,
     ) -> None:
-        self._planned = planned
+        self._supply = supply
         self._make = make
         self._sessions = sessions
         self._due: deque[Planned] = deque()
+        self._users = self._wanted = 0
         self._idle = 0
         self._work = Semaphore(0)
         self._timer: Timer | None = None
         self._stopped = False
 
-    def take(self) -> tuple[Planned, Job] | None:
-        """The next request; None when there will be none, or `stop` was called.
+    def resize(self, users: int) -> int:
+        """Have so many users from now on; those who are too many leave when they are free.
 
-        Where all rows left wait for others, so does the user.
+        Returns:
+            How many to start.
+        """
+        more = max(0, users - self._users)
+        self._users += more
+        self._wanted = users
+        self._call(self._idle)
+        return more
+
+    def take(self) -> tuple[Planned, Job] | None:
+        """The next request; None when there will be none, or its user is one too many.
+
+        Where all requests left wait for others, or have not come yet, so does the user.
         """
         while not self._stopped:
-            planned = self._due.popleft() if self._due else next(self._planned, None)
+            if self._users > self._wanted:
+                self._users -= 1
+                return None
+            planned = self._due.popleft() if self._due else self._supply.take()
             if planned is not None:
                 return planned, self._make(planned)
-            if self._sessions is None or self._sessions.over:
+            if self._over:
                 return None
             self._idle += 1
             self._work.acquire()
         return None
 
+    @property
+    def _over(self) -> bool:
+        return self._supply.over and (self._sessions is None or self._sessions.over)
+
     def run(self) -> None:
         """Hand rows over whose users have done with thinking, until there are none."""
-        sessions = self._sessions
-        if sessions is None:
+        if self._sessions is None and not self._supply.grows:
             return
         self._timer = timer = Timer()
         try:
-            while not (self._stopped or sessions.over):
-                due_ns = sessions.thinking.next_ns
-                if timer.wait_until(now() + _LATER_NS if due_ns is None else due_ns):
-                    self._due.append(sessions.take()[1])
+            while not (self._stopped or self._over):
+                due_ns = None if self._sessions is None else self._sessions.thinking.next_ns
+                if due_ns is None:
+                    timer.wait_until(now() + _LATER_NS)
+                elif timer.wait_until(due_ns):
+                    self._due.append(self._sessions.take()[1])
                     self._call(1)
         finally:
             self._timer = None
             timer.close()
             self._call(self._idle)
+
+    def supplied(self, requests: int) -> None:
+        """So many more requests have come."""
+        self._call(requests)
 
     def stop(self) -> None:
         """Hand out no more."""

@@ -8,11 +8,14 @@ whatever ends it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from locust.env import Environment
 
-from sagellm_benchmark.clock import NS_PER_MS, Anchor, now
+from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, Anchor, now
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.load.engine import Engine
 from sagellm_benchmark.load.exchange import Deadlines
@@ -21,7 +24,9 @@ from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.recounts import Recounts
 from sagellm_benchmark.load.request import Job, Requests
 from sagellm_benchmark.load.rows import Rows
+from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.metrics.quantiles import block
 from sagellm_benchmark.record.builder import RecordContext, Warmup
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.recorder import Recorder
@@ -36,6 +41,25 @@ from sagellm_benchmark.wire.states import CODES, Status
 
 REQUEST_TYPE = "LLM"
 WORKER = "local"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process stands among those that share a run.
+
+    Attributes:
+        worker: Its name.
+        records: Where its segment lies.
+        anchor: The run's tie between this process's clock and the wall.
+        first_seq: Number of its first request, where no plan numbers them.
+        stride: From one such number to the next.
+    """
+
+    worker: str
+    records: Path
+    anchor: Anchor
+    first_seq: int = 0
+    stride: int = 1
 
 
 class RequestFailed(Exception):
@@ -56,6 +80,7 @@ class Run:
         plan: The rows; None for a user's own tasks.
         listeners: Called with every record.
         tokenizer: The model's, where it was given.
+        place: Which process of how many this is; the only one, if None.
     """
 
     def __init__(
@@ -67,7 +92,11 @@ class Run:
         plan: Plan | None,
         listeners: tuple[Any, ...] = (),
         tokenizer: Tokenizer | None = None,
+        place: Place | None = None,
     ) -> None:
+        place = place or Place(WORKER, identity.directory / "records", Anchor.take())
+        self.place = place
+        self.share = Share.whole(settings)
         self.settings = settings
         self.identity = identity
         self.targets = targets
@@ -75,8 +104,8 @@ class Run:
         self.tokenizer = tokenizer
         self._recounts = _recounts(settings, tokenizer)
         self.stopping = False
-        self.next_seq = 0
-        self.anchor = Anchor.take()
+        self._next_seq = place.first_seq
+        self.anchor = place.anchor
         self.health = Health()
         api_key = settings.api_key
         self.secrets = settings.secrets()
@@ -96,8 +125,8 @@ class Run:
         )
         self.rows = Rows(environment.stats)
         private = settings.keep_content != "none"
-        writer = SegmentWriter(identity.directory / "records", WORKER, private=private)
-        self.recorder = Recorder(writer, (*listeners,))
+        self.segment = SegmentWriter(place.records, place.worker, private=private)
+        self.recorder = Recorder(self.segment, (*listeners,))
         self._environment = environment
         self.origin_ns = self.anchor.monotonic_ns
         self._context = self._record_context(self.origin_ns)
@@ -112,7 +141,7 @@ class Run:
         return RecordContext(
             anchor=self.anchor,
             origin_ns=origin_ns,
-            worker=WORKER,
+            worker=self.place.worker,
             warmup=Warmup(unit, amount),  # type: ignore[arg-type]  # s or req
             token_source=self.settings.token_source,
             itl=self.settings.itl,
@@ -126,10 +155,35 @@ class Run:
         self._context = self._record_context(origin_ns)
         self.health.start()
 
+    @property
+    def sent(self) -> int:
+        """Requests that were handed to a connection."""
+        return self.engine.counts.sent
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on the wire."""
+        return self.engine.counts.in_flight
+
+    @property
+    def tokens_in_flight(self) -> int:
+        """Token frames of those."""
+        return self.engine.tokens_in_flight()
+
+    @property
+    def peers(self) -> set[str]:
+        """The addresses that were connected to."""
+        return self.engine.peers
+
+    @property
+    def lost_workers(self) -> tuple[str, ...]:
+        """Names of workers that were lost: of one process none ever is."""
+        return ()
+
     def sequence(self) -> int:
         """The next number for a request that no plan numbered."""
-        self.next_seq += 1
-        return self.next_seq - 1
+        seq, self._next_seq = self._next_seq, self._next_seq + self.place.stride
+        return seq
 
     def perform(self, seq: int, job: Job, due_ns: int | None = None) -> Outcome | None:
         """Send one planned request, wait for its end and report it.
@@ -179,7 +233,7 @@ class Run:
             ended_ns=now(),
             reason="max_in_flight",
             code=CODES[Status.DROPPED],
-            message=f"{self.settings.max_in_flight} requests were in flight",
+            message=f"{self.share.in_flight} requests were in flight",
         )
         self.report(seq, job, outcome)
         return outcome
@@ -197,7 +251,7 @@ class Run:
         Args:
             starting: Requests that were launched and have not been sent yet.
         """
-        cap = self.settings.max_in_flight
+        cap = self.share.in_flight
         return cap is not None and self.engine.counts.in_flight + starting >= cap
 
     def report(self, seq: int, job: Job, outcome: Outcome) -> None:
@@ -209,6 +263,31 @@ class Run:
             self._tell(seq, job, outcome)
         else:
             self._recounts.count(outcome, lambda: self._tell(seq, job, outcome))
+
+    def generator(self) -> dict[str, Any]:
+        """What the load cost this process, as the summary has it."""
+        engine, health = self.engine, self.health
+        figures = {
+            **health.figures(),
+            "loop_lag_ms": block(np.asarray(health.loop_lags_ms)),
+            "read_lag_ms": block(np.asarray(engine.read_lags_ms)),
+            "parsing_s": round(engine.parsing_s, 6),
+            "peak_in_flight": engine.counts.peak,
+            "recorder": self.recorder.figures(),
+        }
+        stalls = [
+            [(began - self.origin_ns) / NS_PER_S, (ended - self.origin_ns) / NS_PER_S]
+            for began, ended in health.stalls
+        ]
+        return {
+            **figures,
+            "stalls": stalls,
+            "workers": [{"name": self.place.worker, **figures}],
+        }
+
+    def close(self) -> None:
+        """Give back what the run held; nothing of it may be in flight."""
+        self.engine.close()
 
     def settle(self) -> None:
         """Wait until every finished request has been told of; no more may be reported."""

@@ -98,6 +98,10 @@ class Sessions:
         self._said: dict[int, Conversation] = {}
         self._stopped = False
 
+    def expect(self, rows: int) -> None:
+        """So many more rows wait, of those that have come in."""
+        self.unsettled += rows
+
     @property
     def over(self) -> bool:
         """Whether nothing can fall due any more."""

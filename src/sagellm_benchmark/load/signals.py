@@ -65,7 +65,7 @@ class Signals:
             self._leave(name)
         if run is not None:
             self.received = name
-            flying = run.engine.counts.in_flight
+            flying = run.in_flight
             self._coordinator.clear_line()
             print(
                 f"{name}: no more requests; waiting up to {run.settings.stop_timeout_s:g} s for "

@@ -27,12 +27,28 @@ class Slots:
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._open = False
+        self._surplus = 0
         self._free: deque[int] = deque()
         self._live: dict[int, _Live] = {}
 
     def open(self, at_ns: int) -> None:
         """All of them are free from here on."""
+        self._open = True
         self._free.extend([at_ns] * self._number)
+
+    def resize(self, number: int, at_ns: int) -> None:
+        """Have so many from now on; those that are taken stay until their conversation ends."""
+        more, self._number = number - self._number, number
+        if not self._open:
+            return
+        while more > 0 and self._surplus:
+            more, self._surplus = more - 1, self._surplus - 1
+        while more < 0 and self._free:
+            self._free.pop()
+            more += 1
+        self._surplus += max(-more, 0)
+        self._free.extend([at_ns] * more)
 
     @property
     def free_ns(self) -> int | None:
@@ -53,5 +69,9 @@ class Slots:
         """A request has ended, and all that follow it are known."""
         live = self._live.pop(seq)
         live.requests -= 1
-        if not live.requests:
+        if live.requests:
+            return
+        if self._surplus:
+            self._surplus -= 1
+        else:
             self._free.append(at_ns)
