@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 now = time.monotonic_ns
 """The clock of every stamp: nanoseconds, monotonic."""
@@ -39,3 +40,8 @@ class Anchor:
     def unix(self, stamp_ns: int) -> float:
         """Turn a stamp into Unix seconds."""
         return self.unix_s + (stamp_ns - self.monotonic_ns) / NS_PER_S
+
+
+def utc(unix_s: float) -> str:
+    """An instant as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(unix_s, timezone.utc).isoformat().replace("+00:00", "Z")

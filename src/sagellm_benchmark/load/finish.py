@@ -19,6 +19,7 @@ from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.metrics.summary import RunFacts, summarize
+from sagellm_benchmark.record.archive import write_json
 from sagellm_benchmark.report.terminal import summary_text
 
 EXIT_UNUSABLE = 3

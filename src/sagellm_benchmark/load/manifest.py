@@ -10,12 +10,12 @@ import importlib.metadata
 import os
 import platform
 import sys
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sagellm_benchmark import __version__
+from sagellm_benchmark.clock import utc
 from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.target import Target, ignored_proxies, remarks
@@ -146,8 +146,3 @@ def _machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "python": sys.version.split()[0],
     }
-
-
-def utc(unix_s: float) -> str:
-    """An instant as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(unix_s, timezone.utc).isoformat().replace("+00:00", "Z")

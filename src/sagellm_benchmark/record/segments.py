@@ -99,12 +99,14 @@ class RecordReader(Iterator[R], Generic[R]):
         torn: Unfinished last lines that were dropped so far.
         segment: The number of the segment that the last record was read from.
         offset: Where in it that record's line begins, in bytes.
+        line: That line, with its end.
     """
 
     def __init__(self, paths: Iterable[str | Path], kind: type[R]) -> None:
         self.torn = 0
         self.segment = 0
         self.offset = 0
+        self.line = b""
         self._decoder = msgspec.json.Decoder(kind)
         self._records = self._read([Path(path) for path in paths])
 
