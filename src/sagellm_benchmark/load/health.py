@@ -52,12 +52,11 @@ class Health:
 
     def stop(self) -> None:
         """The load has ended, or never began; a second call changes nothing."""
-        began, self._began = self._began, None
-        if began is None:
+        if self._began is None:
             return
         self._timer.stop()
         self._timer.close()
-        self._cost = (time.process_time() - began[0], time.monotonic() - began[1])
+        self._cost, self._began = self._spent(), None
         self._collections.unwatch()
         gc.unfreeze()
 
@@ -85,9 +84,15 @@ class Health:
         while (lag_ms := lag_ms - BEAT_S * 1000) > 0:
             self.loop_lags_ms.append(lag_ms)
 
+    def _spent(self) -> tuple[float, float]:
+        """Seconds of CPU and of time since the start, or from start to stop."""
+        if self._began is None:
+            return self._cost
+        return time.process_time() - self._began[0], time.monotonic() - self._began[1]
+
     def figures(self) -> dict[str, Any]:
-        """What was found, by its name in the summary's `generator`."""
-        cpu_s, wall_s = self._cost
+        """What was found so far, by its name in the summary's `generator`."""
+        cpu_s, wall_s = self._spent()
         return {
             "cpu_s": round(cpu_s, 6),
             "cpu_percent": 100 * cpu_s / wall_s if wall_s > 0 else None,
