@@ -36,6 +36,8 @@ from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.signals import Signals
 from sagellm_benchmark.load.target import Target, resolve_all
+from sagellm_benchmark.load.vitals import Vitals
+from sagellm_benchmark.load.watcher import Watcher
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.redact import printable, snippet
 from sagellm_benchmark.schedule.plan import Plan
@@ -65,6 +67,10 @@ class Coordinator:
     Args:
         environment: Locust's; `plugin` keeps one coordinator for it.
         sources: Where each option's value came from, by its key.
+
+    Attributes:
+        watchers: Whoever is told of runs.
+        vitals: How the run that is on is doing; the last one's, where none is.
     """
 
     def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
@@ -72,6 +78,8 @@ class Coordinator:
         self.inputs = Inputs(environment, sources)
         self.role = self.inputs.role
         self.run: Run | None = None
+        self.watchers: list[Watcher] = []
+        self.vitals: Vitals | None = None
         self._prepared: Prepared | None = None
         self._driver: Driver | None = None
         self._live: Live | None = None
@@ -129,6 +137,8 @@ class Coordinator:
 
     def _on_test_start(self, **_: Any) -> None:
         self._finished.wait()
+        for watcher in self.watchers:
+            watcher.preparing()
         try:
             prepared, self._prepared = self._prepared or self._prepare(), None
             again = self._starts > 0
@@ -148,7 +158,7 @@ class Coordinator:
             identity,
             prepared.targets,
             prepared.plan,
-            (columns.add,),
+            (columns.add, *(watcher.add for watcher in self.watchers)),
             self.inputs.tokenizer(prepared.settings),
         )
         self._manifest = Manifest(run, prepared.server)
@@ -159,6 +169,9 @@ class Coordinator:
         self.run, self._columns = run, columns
         self._finished.clear()
         self._live = Live(run)
+        self.vitals = Vitals(run)
+        for watcher in self.watchers:
+            watcher.began(run)
         self._driver = Driver(self.environment, run, self.role, self._broke)
         self._driving = self._spawn(self._drive, run, self._driver)
 
@@ -185,6 +198,8 @@ class Coordinator:
         words = printable(str(error))
         log.error("%s", words)
         runner.log_exception("local", words, "")
+        for watcher in self.watchers:
+            watcher.refused(words)
         gevent.spawn(runner.stop)
 
     def _drive(self, run: Run, driver: Driver) -> None:
@@ -295,6 +310,8 @@ class Coordinator:
             log.error("%s; the result is in %s", error, run.identity.directory)
         run.close()
         self.run = None
+        for watcher in self.watchers:
+            watcher.ended(run)
         self._finished.set()
 
     def _on_quitting(self, **_: Any) -> None:

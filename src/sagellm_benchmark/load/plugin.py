@@ -81,6 +81,11 @@ def begin(environment: Environment, **_: Any) -> None:
     _coordinators[environment] = coordinator
 
 
+def coordinator_of(environment: Environment) -> Coordinator | None:
+    """Who carries the runs of this environment; None where no user of ours is in it."""
+    return _coordinators.get(environment)
+
+
 def current_run(environment: Environment) -> Run:
     """The run that is on in this environment.
 
