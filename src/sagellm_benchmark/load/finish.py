@@ -13,8 +13,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from sagellm_benchmark.clock import now
-from sagellm_benchmark.load.manifest import Manifest, utc, write_json
+from sagellm_benchmark.clock import now, utc
+from sagellm_benchmark.load.manifest import Manifest
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.slo import parse_slos
