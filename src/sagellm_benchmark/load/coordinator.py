@@ -279,6 +279,8 @@ class Coordinator:
             self._finished.wait()
             return
         self._ending = True
+        for watcher in self.watchers:
+            watcher.ending()
         self.run.engine.drain()
         self._driver.stop()
         if self.role is not Role.TASKS:

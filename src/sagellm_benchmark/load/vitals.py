@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sagellm_benchmark.clock import NS_PER_S
-from sagellm_benchmark.load.run import WORKER, Run
+from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.series import Counters
 
@@ -38,13 +38,8 @@ class Vitals:
 
     def counters(self) -> Counters:
         """What is counted now."""
-        engine = self._run.engine
-        return Counters(
-            planned=self._run.recorder.planned,
-            sent=engine.counts.sent,
-            in_flight=engine.counts.in_flight,
-            tokens_in_flight=engine.tokens_in_flight(),
-        )
+        run = self._run
+        return Counters(run.recorder.planned, run.sent, run.in_flight, run.tokens_in_flight)
 
     def stalls(self) -> list[tuple[float, float]]:
         """[start, end] of each time the loop stood still, in seconds of the run."""
@@ -61,13 +56,13 @@ class Vitals:
         elapsed_s = self._cpu[1] - at_s
         return [
             {
-                "name": WORKER,
+                "name": run.place.worker,
                 "state": "running",
                 "cpu_percent": 100 * (self._cpu[0] - cpu_s) / elapsed_s if elapsed_s else None,
                 "loop_lag_ms": _recent(run.health.loop_lags_ms),
                 "read_lag_ms": _recent(run.engine.read_lags_ms),
-                "in_flight": run.engine.counts.in_flight,
-                "sent": run.engine.counts.sent,
+                "in_flight": run.in_flight,
+                "sent": run.sent,
                 "memory_mb": _memory_mb(),
             }
         ]

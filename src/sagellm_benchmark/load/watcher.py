@@ -23,5 +23,8 @@ class Watcher(Protocol):
     def add(self, record: RequestRecord) -> None:
         """One of its requests has ended."""
 
+    def ending(self) -> None:
+        """No more is sent; what flies may land."""
+
     def ended(self, run: Run) -> None:
         """Its summary is written."""
