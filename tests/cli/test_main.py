@@ -16,7 +16,7 @@ from sagellm_benchmark.cli.main import main
 from sagellm_benchmark.errors import InputError
 
 COMMANDS = (
-    *((), ("demo",), ("check",), ("run",), ("locustfile",), ("sim",)),
+    *((), ("demo",), ("check",), ("run",), ("gate",), ("locustfile",), ("sim",)),
     *(("trace",), ("trace", "inspect"), ("trace", "convert")),
 )
 HEAVY = ("locust", "gevent", "numpy", "pydantic", "rich", "yaml", "asyncio", "requests", "jinja2")

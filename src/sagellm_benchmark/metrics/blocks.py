@@ -44,7 +44,7 @@ def blocks(selection: Selection, slos: tuple[Slo, ...]) -> dict[str, Any]:
         "short_output": short_output(latencies),
         "latency": latency(selection),
         "throughput": _throughput(selection),
-        "goodput": _goodput(selection, slos),
+        "goodput": goodput(selection, slos),
         "tokens": tokens(latencies),
         "protocol_metrics": run_metrics(latencies),
     }
@@ -122,7 +122,8 @@ def _throughput(selection: Selection) -> dict[str, float | None]:
     }
 
 
-def _goodput(selection: Selection, slos: tuple[Slo, ...]) -> dict[str, Any]:
+def goodput(selection: Selection, slos: tuple[Slo, ...]) -> dict[str, Any]:
+    """Requests that are ok within every objective per request, of all that were planned."""
     latencies = selection.latencies
     good = int(latencies.good(slos).sum())
     return {
