@@ -37,9 +37,11 @@ from tests.load.scripted import (
 
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load import exchange, receiver
-from sagellm_benchmark.load.engine import SAMPLE_EVERY
+from sagellm_benchmark.load.engine import SAMPLE_EVERY, Engine
+from sagellm_benchmark.load.exchange import Deadlines
 from sagellm_benchmark.load.leaving import Cut
 from sagellm_benchmark.load.pool import Pool
+from sagellm_benchmark.load.target import resolve
 
 LARGE = "word " * 5_000_000
 """More than the kernel takes at once."""
@@ -702,6 +704,18 @@ def test_no_file_is_left_open(large, reading):
     with engine(refusing()) as made:
         all_of(*(gevent.spawn(made.perform, job()) for _ in range(25)))
     wait_for(lambda: open_files() == before)
+
+
+def test_each_target_has_connections_of_its_own():
+    """A job goes where it says, on a connection that was opened there, and finds it again."""
+    with server(always(stream(1))) as one, server(always(stream(2))) as two:
+        targets = [resolve(each.url) for each in (one, two)]
+        made = Engine(targets, Deadlines.seconds(10, 10, 20))
+        first, second = (replace(job(), host=host) for host in (0, 1))
+        outcomes = [made.perform(each) for each in (first, second, second, first)]
+        assert [outcome.chunks for outcome in outcomes] == [1, 2, 2, 1]
+        assert [outcome.reused for outcome in outcomes] == [False, False, True, True]
+        made.close()
 
 
 def test_tokens_in_flight_are_counted():

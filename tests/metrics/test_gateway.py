@@ -58,6 +58,9 @@ def test_each_host_is_a_gateway_of_its_own() -> None:
     single = _run(150, 1, 900, 0, 20)
     notes = summary_of(single, dialect="sagellm")["notes"]
     assert sum("the gateway was the limit" in note for note in notes) == 1
+    uneven = [_stream(n, n, 900, 20, host="two" if n % 9 else "one") for n in range(150)]
+    (limit,) = [n for n in summary_of(uneven, dialect="sagellm")["notes"] if "gateway" in n]
+    assert limit.startswith("http://two: the gateway was the limit: ")
 
 
 def test_open_requests() -> None:

@@ -128,6 +128,20 @@ def test_what_the_target_said_is_in_the_block():
     )
 
 
+def test_several_hosts_share_the_plan():
+    """Each is named, the others are said to be like the first, and limits are each one's."""
+    urls = "http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3"
+    chosen = make_settings({"trace": "t.jsonl", "model": "m"}, host=urls)
+    hosts = {**RUN, "hosts": chosen.hosts, "server": GATEWAY}
+    block = plan_block(plan_of(), chosen, **hosts)
+    assert all(url in block for url in chosen.hosts)
+    assert "in turn, a session stays with one" in block
+    assert "2 more like it" in block
+    (said,) = cautions(plan_of(peak_streams=330, peak_rate_per_s=90), chosen, GATEWAY)
+    assert "asks each of 3 hosts for about 110 streams at once." in said
+    assert not cautions(plan_of(peak_streams=300, peak_rate_per_s=300), chosen, GATEWAY)
+
+
 def test_what_fits_and_what_is_shortened_is_said():
     """A limit in force is named also where no row is over it."""
     fitting = plan_of(lengths=Lengths(4096))

@@ -6,7 +6,7 @@ figures do not show by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -25,6 +25,7 @@ def notes(
     whole: Latencies,
     measured: Latencies,
     hosts: np.ndarray,
+    names: Sequence[str],
     dialect: str | None,
     unreached: int,
     window: Window | Unsteady,
@@ -38,6 +39,7 @@ def notes(
         whole: All requests.
         measured: Those that are not warm-up.
         hosts: Of each row of `whole`, the number of its host.
+        names: The hosts by their numbers.
         dialect: What the target speaks, None if unknown.
         unreached: Rows of the trace that the run did not come to.
         window: Where the run was steady, or why it was not.
@@ -48,7 +50,7 @@ def notes(
         *generator_notes(measured, closed=closed),
         window.reason if isinstance(window, Unsteady) and window.fell_behind else None,
         *target_notes(measured, retries),
-        *(_gateways(whole, hosts, dialect)),
+        *_gateways(whole, hosts, names, dialect),
         _short(measured, dialect),
         _source(measured),
         _shared(measured),
@@ -65,10 +67,14 @@ def shared_stamp_fraction(latencies: Latencies) -> float | None:
     return 1 - int(table["reads"].sum(dtype=np.int64)) / chunks if chunks else None
 
 
-def _gateways(whole: Latencies, hosts: np.ndarray, dialect: str | None) -> Iterable[str | None]:
-    """One process a host: each is looked at by itself."""
-    for host in np.unique(hosts).tolist():
-        yield gateway_limit(whole.where(hosts == host), dialect)
+def _gateways(
+    whole: Latencies, hosts: np.ndarray, names: Sequence[str], dialect: str | None
+) -> Iterable[str]:
+    """One process a host: each is looked at by itself, and named where there are several."""
+    for number, name in enumerate(names):
+        limit = gateway_limit(whole.where(hosts == number), dialect)
+        if limit is not None:
+            yield limit if len(names) == 1 else f"{name}: {limit}"
 
 
 def _short(measured: Latencies, dialect: str | None) -> str | None:

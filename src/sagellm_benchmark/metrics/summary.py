@@ -124,7 +124,7 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
         "notes": notes(
             whole,
             measured,
-            _hosts(columns, table),
+            *_hosts(columns, table),
             facts.dialect,
             unreached,
             window,
@@ -241,10 +241,10 @@ def _steady(
     return {"window": named, **blocks(selection, slos)}
 
 
-def _hosts(columns: Columns, table: np.ndarray) -> np.ndarray:
-    """Of each row, the number of its host."""
+def _hosts(columns: Columns, table: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Of each row the number of its host, and the hosts by their numbers."""
     numbers: dict[str, int] = {}
     of_group = np.zeros(max(1, len(columns.groups)), dtype=np.int64)
     for group, number in columns.groups.items():
         of_group[number] = numbers.setdefault(group.host, len(numbers))
-    return of_group[table["group"]]
+    return of_group[table["group"]], list(numbers)

@@ -55,7 +55,7 @@ def plan_lines(
         remarks: What else a person must know before the load.
     """
     lines = ["What will happen", *_line("target", _hosts(hosts, plan))]
-    lines += _line("server", targets.known(server))
+    lines += _line("server", _servers(server, hosts))
     if plan is None:
         lines += _line("load", ["your own tasks, for as long as Locust runs them"])
     else:
@@ -74,6 +74,11 @@ def _hosts(hosts: Sequence[str], plan: Plan | None) -> list[str]:
         each = "user" if plan is None else "session"
         shown.append(f"in turn, a {each} stays with one")
     return shown
+
+
+def _servers(server: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+    alike = [f"{len(hosts) - 1} more like it"] if server["asked"] and len(hosts) > 1 else []
+    return [*targets.known(server), *alike]
 
 
 def _facts(
