@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any, Literal
 
 from sagellm_benchmark.config.options import OPTIONS
@@ -71,9 +71,7 @@ _ASPECTS = (
         lambda run: _trace(run),
         "Other traffic was sent: a difference may be the traffic's.",
     ),
-    _Aspect(
-        "seed", lambda run: run.manifest["seed"], "Other prompts, arrivals or users are drawn."
-    ),
+    _Aspect("seed", lambda run: run.manifest["seed"], "Other prompts or arrivals are drawn."),
     _Aspect(
         "schedule",
         lambda run: _short(run.manifest["schedule_digest"]),
@@ -162,9 +160,10 @@ def _salts(sides: Sequence[Side]) -> Iterator[Finding]:
             continue
         yield Finding(
             "warning",
-            f"run {first.run_id} of {one.letter} and run {second.run_id} of {other.letter} sent the"
-            " same prompts (equal salt) to the same server: unless that was started anew in between,"
-            " the second lived off the prefix cache that the first had filled. Use --salt run.",
+            f"run {first.run_id} of {one.letter} and run {second.run_id} of {other.letter} sent"
+            " the same prompts (equal salt) to the same server: unless that was started anew in"
+            " between, the second lived off the prefix cache that the first had filled. Use --salt"
+            " run.",
         )
         return
 
@@ -178,7 +177,7 @@ def _prompts(run: Archive) -> tuple[Any, ...]:
 def _order(sides: Sequence[Side]) -> Iterator[Finding]:
     """Repeats that all came before the other side's cannot be told from a drift."""
     letters = [side.letter for side, _ in _by_start(sides)]
-    turns = sum(a != b for a, b in zip(letters, letters[1:], strict=False))
+    turns = sum(a != b for a, b in pairwise(letters))
     if len(letters) > len(sides) and turns == len(sides) - 1 > 0:
         yield Finding(
             "note",

@@ -7,6 +7,7 @@ bin hides anything. What no side measured has no chart.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ COLOURS = 8
 _FRAME = Frame(560, 300)
 _STEPS = 360
 _SPANS_DECADES = 30
+_FAR = 0.4  # a curve that begins beyond this share of the axis gets an axis that does too
 _WINDOWS = 30
 _LEAST_REQUESTS = 10
 _SHARES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -101,7 +103,7 @@ def _distribution(
     counts = ", ".join(f"{letters[place]} {one.count:,}" for place, one in known.items())
     return Curve(
         title=title,
-        reading=f"Share of values at or below; the lower line's left is faster. n: {counts}",
+        reading=f"Share of values at or below; further left is faster. n: {counts}",
         drawing=chart(title, summary, (x, y), lines, _FRAME),
         headings=("ms", *_SHARES),
         rows=tuple(told),
@@ -111,7 +113,12 @@ def _distribution(
 def _values_axis(low: float, high: float) -> axis.Axis:
     if low > 0 and high > low * _SPANS_DECADES:
         return axis.log_axis("ms", low, high, axis.number)
-    return axis.linear_axis("ms", high or 1.0, axis.number)
+    if low < _FAR * high or low == high:
+        return axis.linear_axis("ms", high or 1.0, axis.number)
+    step = axis.round_step((high - low) / 5)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    ticks = tuple((at * step, axis.number(at * step)) for at in range(first, last + 1))
+    return axis.Axis("ms", first * step, last * step, ticks)
 
 
 def _corners(bounds: np.ndarray, shares: np.ndarray) -> list[tuple[float, float]]:
@@ -133,13 +140,12 @@ def _over_time(letters: Sequence[str], samples: Sequence[Samples]) -> Iterator[C
 
 def _window(samples: Sequence[Samples]) -> float | None:
     """Seconds of a window: some dozens of them, each with requests enough."""
-    spans = [float(each.sent_s.max()) for each in samples if each.sent_s.size]
-    if not spans or max(spans) <= 0:
+    known = [each.sent_s for each in samples if each.sent_s.size]
+    spans = [float(sent_s.max()) for sent_s in known]
+    if not spans or min(spans) <= 0:
         return None
-    rates = [
-        each.sent_s.size / max(each.sent_s.max(), 1e-9) for each in samples if each.sent_s.size
-    ]
-    return axis.round_seconds(max(max(spans) / _WINDOWS, _LEAST_REQUESTS / min(rates)))
+    slowest = max(span / sent_s.size for span, sent_s in zip(spans, known, strict=True))
+    return axis.round_seconds(max(max(spans) / _WINDOWS, _LEAST_REQUESTS * slowest))
 
 
 def _percentiles(samples: Samples, name: str, percent: int, width_s: float) -> Points:
@@ -169,7 +175,7 @@ def _timeline(
     times = sorted({at for points in lines for at, _ in points})
     span = figures.duration(width_s)
     summary = "; ".join(
-        f"{letter}: {figures.measure(min(told.values()))} to {figures.measure(max(told.values()))} ms"
+        f"{letter}: {' to '.join(figures.measure(of(told.values())) for of in (min, max))} ms"
         for letter, told in zip(letters, tables, strict=True)
         if told
     )

@@ -91,9 +91,12 @@ class Comparison:
 
     @property
     def repeated(self) -> bool:
-        """Whether the base and another side have repeats, so that anything can be told."""
-        base, *others = (len(side.archives) for side in self.sides)
-        return base > 1 and max(others) > 1
+        """Whether anything can be told of any side."""
+        return any(map(self.repeats, range(len(self.sides) - 1)))
+
+    def repeats(self, place: int) -> bool:
+        """Whether the base and the side at a place behind it both have several runs."""
+        return min(len(side.archives) for side in (self.sides[0], self.sides[place + 1])) > 1
 
 
 def compare_sides(sides: Sequence[Side], figures: Sequence[Figure] = ()) -> Comparison:

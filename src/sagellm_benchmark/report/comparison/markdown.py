@@ -81,7 +81,7 @@ def _points(texts: Iterable[str]) -> Iterator[str]:
 
 
 def escaped(text: str, limit: int = 600) -> str:
-    """One line of anybody's words: no markup, no link, nobody's name called, no issue referred to."""
+    """One line of anybody's words: no markup, no link, no mention, no number of an issue."""
     plain = "".join(_ENTITIES.get(sign, sign) for sign in snippet(text, limit))
     plain = _MARKUP.sub(lambda sign: "\\" + sign[0], plain)
     return _LINKS.sub(lambda found: f"{found[0][:-1]}&#{ord(found[0][-1])};", plain)

@@ -32,13 +32,25 @@ class _Line:
     """One row of a table.
 
     Attributes:
-        cells: As text.
+        name: The figure.
+        base: Its value.
+        side: The other side's.
+        change: From one to the other.
+        between: The interval of the change, or the spread inside a run.
+        least: The smallest change that would be found.
         word: What the change is called.
+        small: Sure, and too small to matter all the same.
         bar: Its interval: left end, right end and change, each between 0 and 1; None without one.
     """
 
-    cells: tuple[str, ...]
+    name: str
+    base: str
+    side: str
+    change: str
+    between: str
+    least: str
     word: str
+    small: bool
     bar: tuple[float, float, float] | None
 
 
@@ -79,6 +91,7 @@ def comparison_html(comparison: Comparison) -> str:
         },
         tables=[_table(comparison, place) for place in range(len(letters) - 1)],
         curves=curves(letters, [samples(side) for side in comparison.sides]),
+        pooled=any(len(side.archives) > 1 for side in comparison.sides),
         remarks=list(words.remarks(comparison)),
     )
 
@@ -98,12 +111,12 @@ def _side(side: Side, place: int) -> dict[str, object]:
 
 
 def _table(comparison: Comparison, place: int) -> dict[str, object]:
+    letters = (comparison.sides[0].letter, comparison.sides[place + 1].letter)
     reach = max((abs(end) for end in _ends(comparison, place)), default=0.0)
     return {
         "title": words.title(comparison, place),
-        "letter": comparison.sides[place + 1].letter,
-        "headings": words.headings(comparison, place),
-        "repeated": comparison.repeated,
+        "letters": letters,
+        "repeats": comparison.repeats(place),
         "lines": [_line(comparison, row, place, reach) for row in comparison.rows],
         "reach": f"{100 * reach:.3g} %" if reach else "",
     }
@@ -123,4 +136,4 @@ def _line(comparison: Comparison, row: Row, place: int, reach: float) -> _Line:
         placed = [found.change if end is None else end for end in ends]
         low, high, change = (0.5 + end / reach / 2 for end in placed)
         bar = (low, high, change)
-    return _Line(words.cells(comparison, row, place), row.word(place), bar)
+    return _Line(*words.cells(comparison, row, place), row.small(place), bar)

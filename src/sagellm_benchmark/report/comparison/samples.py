@@ -1,7 +1,7 @@
 """The values behind the curves of a side: latencies of its requests, read from its records.
 
-A side comes in, arrays go out: of the ok requests without the warm-up, the runs of a side one behind
-the other. Latencies between tokens are counted in a histogram, as everywhere.
+A side comes in, arrays go out: of the ok requests without the warm-up, a side's runs one behind the
+other. Latencies between tokens are counted in a histogram, as everywhere.
 """
 
 from __future__ import annotations

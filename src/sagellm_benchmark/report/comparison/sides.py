@@ -97,7 +97,7 @@ def _numbered(stem: Path) -> list[Path]:
 
 
 def _groups(folder: Path) -> list[tuple[str, list[Path]]]:
-    """The sides of an experiment whose runs are X-a1, X-a2, …, X-b1, …; none where it is no such."""
+    """The sides of an experiment whose runs are X-a1, X-a2, …, X-b1, …; none where it is none."""
     if not folder.is_dir() or (folder / "run.json").exists():
         return []
     groups: dict[str, list[Path]] = {}

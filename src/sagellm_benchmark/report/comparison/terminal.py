@@ -85,7 +85,7 @@ def _table(comparison: Comparison, place: int, width: int) -> Table:
         padding=(0, 2, 0, 0),
         pad_edge=False,
     )
-    left_out = () if width >= _WIDE and comparison.repeated else (_DETECTABLE,)
+    left_out = () if width >= _WIDE and comparison.repeats(place) else (_DETECTABLE,)
     for number, heading in enumerate(words.headings(comparison, place)):
         if number not in left_out:
             text = number in (0, len(words.headings(comparison, place)) - 1)

@@ -6,7 +6,7 @@ Markdown or HTML does that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from sagellm_benchmark.report import figures
 from sagellm_benchmark.report.comparison.differences import CONFIDENCE, Comparison, Row
@@ -26,7 +26,7 @@ def label(figure: Figure) -> str:
 def headings(comparison: Comparison, place: int) -> Cells:
     """Of the table that `cells` fills."""
     base, other = comparison.sides[0], comparison.sides[place + 1]
-    between = "95 % interval" if comparison.repeated else "spread inside a run"
+    between = "95 % interval" if comparison.repeats(place) else "spread inside a run"
     return ("", base.letter, other.letter, "change", between, "detectable", "")
 
 
@@ -40,7 +40,7 @@ def cells(comparison: Comparison, row: Row, place: int) -> Cells:
     between = ""
     if found.low is not None and found.high is not None:
         between = figure.span(found.low, found.high, found.scale)
-    elif not comparison.repeated:
+    elif not comparison.repeats(place):
         inside = (row.spreads[0], row.spreads[place + 1])
         between = " and ".join(figures.measure(one) for one in inside) if any(inside) else ""
     least = found.minimum_detectable
@@ -87,8 +87,8 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         )
         if tested >= 10:
             yield (
-                f"{tested} figures were tested: by chance alone about {tested / 20:.0f} of them would"
-                " be called a difference. Look at those that move together."
+                f"{tested} figures were tested: by chance alone about {tested / 20:.0f} of them"
+                " would be called a difference. Look at those that move together."
             )
     else:
         yield (
