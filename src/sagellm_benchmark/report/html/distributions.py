@@ -1,0 +1,194 @@
+"""How latencies are distributed: one chart each, on an axis of factors.
+
+In: the requests of a run. Out: charts of the measured requests that were ok: the share of them in
+each class of values, classes being equally wide as factors, with p50, p90 and p99 marked, and the
+share at or below each value in the chart's table. TTFT and e2e are drawn from due as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sagellm_benchmark.metrics.histogram import Histogram
+from sagellm_benchmark.record.buckets import middle_us
+from sagellm_benchmark.report import axis
+from sagellm_benchmark.report.axis import Axis
+from sagellm_benchmark.report.chart import Line, Span, chart
+from sagellm_benchmark.report.figures import measure, percent
+from sagellm_benchmark.report.html.drawing import FRAME, Chart, Key
+from sagellm_benchmark.report.html.reading import Requests
+
+_CLASSES = 48
+_LEAST_CLASSES = 12
+_LEAST_MS = 1e-3
+_LEAST_FACTOR = 1.5
+
+_PARTS = (
+    ("ttft_ms", "TTFT", "ttft_from_due_ms"),
+    ("e2e_ms", "e2e", "e2e_from_due_ms"),
+    ("tpot_ms", "TPOT", None),
+    ("dispatch_lag_ms", "Dispatch lag", None),
+)
+
+Weighed = tuple[np.ndarray, np.ndarray]
+"""Values in ms, ascending, and how often each."""
+
+
+def distributions(requests: Requests, summary: Mapping[str, Any], *, closed: bool) -> list[Chart]:
+    """All that there is to draw, ITL behind TTFT."""
+    drawn = dict(_drawn(requests, summary, closed=closed))
+    order = ("ttft_ms", "itl_ms", "tpot_ms", "e2e_ms", "dispatch_lag_ms")
+    return [drawn[name] for name in order if name in drawn]
+
+
+def _drawn(
+    requests: Requests, summary: Mapping[str, Any], *, closed: bool
+) -> Iterator[tuple[str, Chart]]:
+    measured = requests.measured
+    for name, word, beside in _PARTS:
+        lag = name == "dispatch_lag_ms"
+        if closed and lag:
+            continue
+        chosen = ~np.isnan(measured[name]) if lag else measured.ok
+        sets = {"from sent": measured[name][chosen]}
+        if beside and not closed:
+            sets["from due"] = measured[beside][chosen]
+        weighed = {text: _weighed(values) for text, values in sets.items()}
+        block = summary["fidelity"][name] if lag else summary["latency"][name]
+        of = "requests" if lag else "ok requests"
+        drawing = _distribution(name, word, weighed, block, f"Share of {of} at each value")
+        if drawing is not None:
+            yield name, drawing
+    of = "ok requests" if requests.gap_every == 1 else f"one ok request in {requests.gap_every:,}"
+    drawing = _distribution(
+        "itl_ms",
+        "ITL",
+        {"": _counted(requests.gaps.itl)},
+        summary["latency"]["itl_ms"],
+        f"Share of inter-token latencies at each value, of {of}",
+    )
+    if drawing is not None:
+        yield "itl_ms", drawing
+
+
+def _weighed(values: np.ndarray) -> Weighed:
+    known = np.sort(values[~np.isnan(values)])
+    return known, np.ones(known.size)
+
+
+def _counted(histogram: Histogram) -> Weighed:
+    pairs = np.array(histogram.counts().buckets, dtype=np.int64).reshape(-1, 2)
+    return np.array([middle_us(bucket) / 1000 for bucket in pairs[:, 0].tolist()]), pairs[:, 1]
+
+
+def _distribution(
+    name: str, word: str, sets: Mapping[str, Weighed], block: Mapping[str, Any], reading: str
+) -> Chart | None:
+    known = {text: each for text, each in sets.items() if each[0].size}
+    if not known or not block["count"]:
+        return None
+    title = f"Distribution of {word}"
+    axis_x, bounds = _classes([values for values, _ in known.values()], block["count"])
+    shares = {text: _shares(each, bounds) for text, each in known.items()}
+    lines = [
+        Line(style, _corners(bounds, share), steps=True, area=style == "s1")
+        for style, share in zip(("s1", "s2"), shares.values(), strict=False)
+    ]
+    rows = list(_rows(bounds, known))
+    marks = [
+        (block[stat], f"{stat} {_told(block[stat])}")
+        for stat in ("p50", "p90", "p99")
+        if block[stat] is not None
+    ]
+    hovers = [
+        Span("hover", low, high, f"{row[0]}: {row[1]}, {row[2]} at or below")
+        for low, high, row in zip(bounds[:-1].tolist(), bounds[1:].tolist(), rows, strict=True)
+    ]
+    highest = max(float(share.max()) for share in shares.values())
+    svg = chart(
+        title,
+        ", ".join(text for _, text in marks),
+        (axis_x, _share_axis(highest)),
+        lines,
+        FRAME,
+        spans=hovers,
+        marks=marks,
+    )
+    keys = [
+        Key(style, "line", text)
+        for style, text in zip(("s1", "s2"), known, strict=False)
+        if len(known) > 1
+    ]
+    texts = list(known) if len(known) > 1 else [""]
+    head = [word]
+    for text in texts:
+        head += [f"share {text}".strip(), f"at or below {text}".strip()]
+    return Chart(title, reading, svg, keys, head, rows, name)
+
+
+def _classes(sets: Sequence[np.ndarray], many: int) -> tuple[Axis, np.ndarray]:
+    """Equal factors over all that there is; what is under a microsecond counts as one."""
+    low = max(min(float(values[0]) for values in sets), _LEAST_MS)
+    high = max(max(float(values[-1]) for values in sets), low * _LEAST_FACTOR)
+    low /= _LEAST_FACTOR**0.1
+    high *= _LEAST_FACTOR**0.1
+    wanted = min(_CLASSES, max(_LEAST_CLASSES, round(2 * many ** (1 / 3))))
+    bounds = np.geomspace(low, high, wanted + 1)
+    if high < 10 * low:
+        return _narrow_axis(low, high), bounds
+    return axis.log_axis("", low, high, _told), bounds
+
+
+def _narrow_axis(low: float, high: float) -> Axis:
+    """Less than a decade: ticks at round numbers, still equal factors."""
+    step = axis.round_step((high - low) / 5)
+    first = math.ceil(low / step)
+    ticks = tuple((at * step, _told(at * step)) for at in range(first, int(high / step) + 1) if at)
+    return Axis("", low, high, ticks, log=True)
+
+
+def _share_axis(highest: float) -> Axis:
+    return axis.linear_axis("share", max(highest, 0.01), lambda share: f"{100 * share:.3g} %")
+
+
+def _told(value_ms: float) -> str:
+    """With its unit, three digits."""
+    if value_ms >= 999.5:
+        return f"{measure(value_ms / 1000)} s"
+    if value_ms < 0.0995:
+        return f"{measure(value_ms * 1000)} µs"
+    return f"{value_ms:.3g} ms"
+
+
+def _shares(weighed: Weighed, bounds: np.ndarray) -> np.ndarray:
+    upto = _upto(weighed, bounds)
+    return np.diff(upto)
+
+
+def _upto(weighed: Weighed, bounds: np.ndarray) -> np.ndarray:
+    """Share at or below each bound; the first bound has nothing below it."""
+    values, weights = weighed
+    risen = np.concatenate(([0.0], np.cumsum(weights)))
+    upto = risen[np.searchsorted(values, bounds, side="right")] / risen[-1]
+    upto[0] = 0.0
+    return upto
+
+
+def _corners(bounds: np.ndarray, shares: np.ndarray) -> list[tuple[float, float]]:
+    heights = [*shares.tolist(), float(shares[-1])]
+    return list(zip(bounds.tolist(), heights, strict=True))
+
+
+def _rows(bounds: np.ndarray, sets: Mapping[str, Weighed]) -> Iterator[tuple[str, ...]]:
+    upto = [_upto(each, bounds) for each in sets.values()]
+    ends = bounds.tolist()
+    for at, (low, high) in enumerate(itertools.pairwise(ends)):
+        cells = []
+        for each in upto:
+            cells += [percent(float(each[at + 1] - each[at])), percent(float(each[at + 1]))]
+        yield (f"{_told(low)} to {_told(high)}", *cells)
