@@ -17,9 +17,9 @@ from sagellm_benchmark.config.options import (
 from sagellm_benchmark.errors import UsageError
 
 NEVER_FROM_THE_PAGE = (
-    *("trace", "format", "map", "out", "run_id", "system", "slo"),
+    *("trace", "format", "map", "out", "run_id", "system", "trace_dir"),
     *("api_key_env", "header", "insecure", "cacert", "extra_body", "model_map", "no_preflight"),
-    *("tokenizer", "token_source"),
+    *("tokenizer", "token_source", "allow_host"),
 )
 
 

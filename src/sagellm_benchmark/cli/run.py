@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     raw = _raw(args)
     file = _file(args.rest)
     host = args.host or os.environ.get("LOCUST_HOST") or file.get("host")
-    chosen = make_settings(_with_sources(raw, file), host=host)
+    chosen = make_settings(_with_sources(raw, file), host=host, waiting=args.web)
     kind = "closed" if chosen.closed else "replay"
     argv = ["-f", str(locustfile_path(kind)), *_given(raw)]
     if args.host:

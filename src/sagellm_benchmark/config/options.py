@@ -64,6 +64,15 @@ OPTIONS: tuple[Option, ...] = (
         metavar="FILE",
         group="target",
     ),
+    Option(
+        "--allow-host",
+        "another target that the page may choose; may be repeated",
+        values.text,
+        (),
+        metavar="URL",
+        group="target",
+        repeat=True,
+    ),
     Option("--no-preflight", "do not ask the target before the load", group="target"),
     Option(
         "--output-length",
@@ -163,6 +172,7 @@ OPTIONS: tuple[Option, ...] = (
         values.text,
         (),
         metavar="EXPR",
+        page=True,
         repeat=True,
     ),
     Option(

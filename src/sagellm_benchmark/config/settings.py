@@ -133,6 +133,7 @@ def make_settings(
     stop_timeout_s: float | None = None,
     sources: Mapping[str, str] | None = None,
     tasks: bool = False,
+    waiting: bool = False,
 ) -> Settings:
     """Parse and check what the sources gave.
 
@@ -143,6 +144,7 @@ def make_settings(
         stop_timeout_s: Locust's stop timeout, None where none was given.
         sources: Where each given value came from.
         tasks: The load comes from a user's own tasks, not from a trace.
+        waiting: The page will name the trace, where there is a `--trace-dir` to choose from.
 
     Raises:
         UsageError: A value is wrong, missing, or contradicts another.
@@ -159,10 +161,16 @@ def make_settings(
     )
     if tasks:
         _no_trace_options(values)
-    else:
+    elif not (waiting and chooses_trace(values)):
         _check_load(values)
     _check_names(values)
     return settings
+
+
+def chooses_trace(values: Mapping[str, Any]) -> bool:
+    """Whether the trace is left to the page."""
+    unnamed = values["trace"] is None and values["input_tokens"] is None
+    return unnamed and values["trace_dir"] is not None
 
 
 def _take_from_workload(

@@ -14,6 +14,13 @@ TRACE_OPTIONS: tuple[Option, ...] = (
         "--trace", "the trace or workload to replay", values.text, metavar="FILE", group="trace"
     ),
     Option(
+        "--trace-dir",
+        "let the page choose a file of this directory as the trace; with --web none need be named",
+        values.text,
+        metavar="DIR",
+        group="trace",
+    ),
+    Option(
         "--format",
         "the trace's format, where it is not to be sniffed",
         values.text,

@@ -107,12 +107,14 @@ class Coordinator:
         self.inputs.check_combination()
         raise_file_limit()
         environment.dispatcher_class = dispatcher  # type: ignore[assignment]  # makes one
-        prepared = self._prepare()
-        environment.stop_timeout = prepared.settings.stop_timeout_s
-        if environment.parsed_options.headless or environment.parsed_options.autostart:
+        prepared = None if self.inputs.waiting else self._prepare()
+        environment.stop_timeout = self.inputs.stop_timeout_s()
+        if prepared is None:
+            say("No trace is named: choose one in the page, at /llm; nothing is sent before that.")
+        elif environment.parsed_options.headless or environment.parsed_options.autostart:
             self._prepared = replace(prepared, identity=identities.claim(prepared.settings))
         if environment.web_ui is not None:
-            guard(environment, self.inputs.host, self._busy)
+            guard(environment, self.inputs, self._busy)
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)

@@ -7,6 +7,7 @@ here sends load.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,18 @@ from locust import User
 from locust.env import Environment
 
 from sagellm_benchmark.config.options import BY_KEY, OPTIONS
-from sagellm_benchmark.config.settings import DEFAULT_STOP_TIMEOUT_S, Settings, make_settings
+from sagellm_benchmark.config.settings import (
+    DEFAULT_STOP_TIMEOUT_S,
+    Settings,
+    chooses_trace,
+    make_settings,
+)
 from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
 from sagellm_benchmark.load.models import check_models
+from sagellm_benchmark.load.offer import Offer
 from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.target import Target, remarks, route
@@ -50,6 +57,8 @@ class Inputs:
     Attributes:
         role: What drives the load.
         host: The target as it was given, None where it was not.
+        given_trace: The trace as it was given.
+        offer: What the page may choose.
 
     Raises:
         UsageError: The users of ours play several roles.
@@ -60,6 +69,8 @@ class Inputs:
         self._sources = sources
         self._given = self._raw()
         self.host = self._read_host()
+        self.given_trace: str | None = self._given["trace"]
+        self.offer = Offer(self._given["trace_dir"], tuple(self._given["allow_host"] or ()))
         self._tokenizer: Tokenizer | None = None
         self.role = _role(environment.user_classes)
 
@@ -90,6 +101,21 @@ class Inputs:
                 "are and when; scale it with --speed X, --rate R or --concurrency N"
             )
 
+    def trace(self, name: str) -> str:
+        """Where a trace is that the page names: the command line's own, or one on offer.
+
+        Raises:
+            UsageError: It is neither.
+        """
+        return name if name == self.given_trace else self.offer.path(name)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the page is to name the trace."""
+        options = self._environment.parsed_options
+        alone = options.headless or options.autostart or options.plan
+        return self.role is not Role.TASKS and not alone and chooses_trace(self._given)
+
     def settings(self) -> Settings:
         """The settings as Locust's options stand now; the page may have changed them.
 
@@ -99,15 +125,18 @@ class Inputs:
         raw = self._raw()
         changed = [key for key, value in raw.items() if value != self._given[key]]
         for key in changed:
-            if key in BY_KEY and not BY_KEY[key].page:
+            if key == "trace" and raw["trace"] is not None:
+                raw["trace"] = self.trace(raw["trace"])
+            elif key in BY_KEY and not BY_KEY[key].page:
                 raise UsageError(f"{BY_KEY[key].flag} cannot be set from the page")
-        if self._read_host() != self.host:
-            raise UsageError("--host cannot be changed from the page")
+        host = self._read_host()
+        if host not in (self.host, *self.offer.hosts):
+            raise UsageError("--host cannot be changed from the page: see --allow-host")
         made = make_settings(
             raw,
-            host=self.host,
+            host=host,
             run_time_s=raw["run_time"],
-            stop_timeout_s=self._stop_timeout_s(),
+            stop_timeout_s=self.stop_timeout_s(),
             sources={**self._sources, **dict.fromkeys(changed, "page")},
             tasks=self.role is Role.TASKS,
         )
@@ -190,18 +219,28 @@ class Inputs:
         """What Locust's options say; the page's form hands in "" for what is not set."""
         options = self._environment.parsed_options
         keys = (*(option.key for option in OPTIONS), "run_time")
-        return {key: getattr(options, key) or None for key in keys}
+        raw = {key: getattr(options, key) or None for key in keys}
+        for key, value in raw.items():
+            if key in BY_KEY and BY_KEY[key].repeat and value is not None:
+                raw[key] = listed(value)
+        return raw
 
     def _read_host(self) -> str | None:
         environment = self._environment
         hosts = [c.host for c in environment.user_classes if role_of(c) is not None and c.host]
         return environment.host or next(iter(hosts), None)
 
-    def _stop_timeout_s(self) -> float:
+    def stop_timeout_s(self) -> float:
         """Locust's `--stop-timeout`; where nobody gave one, ours instead of Locust's 0."""
         if "stop_timeout" in self._sources:
             return float(self._environment.parsed_options.stop_timeout)
         return DEFAULT_STOP_TIMEOUT_S
+
+
+def listed(value: str | Sequence[str]) -> list[str] | None:
+    """Several values; the page's form hands them in as one text, or as one with an empty list."""
+    texts = re.split(r"[,\n]", value) if isinstance(value, str) else value
+    return [text for text in texts if text.strip()] or None
 
 
 def _role(user_classes: Sequence[type[User]]) -> Role:

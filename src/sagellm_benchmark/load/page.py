@@ -22,6 +22,8 @@ from locust.env import Environment
 from sagellm_benchmark.config import values
 from sagellm_benchmark.config.options import BY_KEY
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.inputs import Inputs, listed
+from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.redact import snippet
 
 _FORM = frozenset(
@@ -42,12 +44,12 @@ _HEADERS = [
 Headers = list[tuple[str, str]]
 
 
-def guard(environment: Environment, host: str | None, busy: Callable[[], str | None]) -> None:
+def guard(environment: Environment, inputs: Inputs, busy: Callable[[], str | None]) -> None:
     """Refuse from now on what the page may not do; say so where others can reach it.
 
     Args:
         environment: Locust's, with a page.
-        host: The target, which the page may name but not change.
+        inputs: The targets that the page may name, and the traces.
         busy: Why no run can start now, or None.
     """
     options, app = environment.parsed_options, environment.web_ui.app
@@ -60,9 +62,9 @@ def guard(environment: Environment, host: str | None, busy: Callable[[], str | N
             return jsonify({"success": False, "message": foreign}), 403
         endpoint = (request.endpoint or "").rpartition(".")[2]
         if endpoint == "update_user":
-            reason = _bad_user(host)
+            reason = _bad_user(inputs)
         elif endpoint == "swarm":
-            reason = _bad_form(environment, host) or busy()
+            reason = _bad_form(environment, inputs) or busy()
         else:
             return None
         return None if reason is None else _no(environment, reason)
@@ -126,17 +128,18 @@ def _loopback(host: str | None) -> bool:
     return name == "localhost" or (_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
-def _bad_form(environment: Environment, host: str | None) -> str | None:
+def _bad_form(environment: Environment, inputs: Inputs) -> str | None:
     """Why the form starts nothing: Locust would take over what it can and then fail."""
-    allowed = _FORM | ui_extra_args_dict().keys()
+    allowed = _FORM | ui_extra_args_dict().keys() | ({"trace"} if inputs.offer.open else set())
     form = request.form
     for key in form:
         if key not in allowed:
             flag = f"--{key.replace('_', '-')}"
             known = hasattr(environment.parsed_options, key)
             return f"{flag if known else snippet(key, 40)} cannot be set from the page"
-    if form.get("host", host) not in (host, environment.host or ""):
-        return "--host cannot be changed from the page"
+    hosts = (inputs.host, *inputs.offer.hosts, environment.host or "")
+    if form.get("host", inputs.host) not in hosts:
+        return "--host cannot be changed from the page: see --allow-host"
     try:
         values.whole(form.get("user_count", ""))
         values.positive(form.get("spawn_rate", ""))
@@ -145,17 +148,20 @@ def _bad_form(environment: Environment, host: str | None) -> str | None:
     try:
         for key in form.keys() & BY_KEY.keys():
             BY_KEY[key].value(form[key])
+        if form.get("trace"):
+            inputs.trace(form["trace"])
+        parse_slos(listed(form.get("slo", "")) or ())
     except UsageError as error:
         return snippet(str(error))
     return None
 
 
-def _bad_user(host: str | None) -> str | None:
+def _bad_user(inputs: Inputs) -> str | None:
     """Why a class of users is not changed: Locust would set any attribute of it."""
     told = request.get_json(silent=True, force=True)
     if not isinstance(told, dict) or told.keys() - _USER:
         return "only weight, fixed_count and tasks can be set from the page"
-    if (told.get("host") or host) != host:
+    if (told.get("host") or inputs.host) != inputs.host:
         return "--host cannot be changed from the page"
     return None
 
