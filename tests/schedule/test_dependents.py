@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.schedule.dependents import Gathering, continues
 from sagellm_benchmark.schedule.plan import make_plan
+from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.soundness import Soundness
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 from sagellm_benchmark.trace.source import Trace, open_trace
@@ -25,9 +26,8 @@ HEADER = Header(schema=SCHEMA, source=Source(name="t"))
 def gathered(*rows):
     """Who waits, of these rows."""
     sound, gathering = Soundness(), Gathering()
-    for seq, row in enumerate(rows):
-        sound.add(row)
-        gathering.add(seq, row)
+    sound.add(rows)
+    gathering.add([Planned(seq, 0, row) for seq, row in enumerate(rows)])
     return gathering.finish(sound.hashes)
 
 

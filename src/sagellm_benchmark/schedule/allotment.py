@@ -10,6 +10,7 @@ memory: 2 bytes a row where rows belong together, nothing where none do.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -37,12 +38,12 @@ class Allotting:
         self._rows = 0
         self._sessions: array[int] | None = None if hosts == 1 else array("q")
 
-    def add(self, row: Row) -> None:
-        """Take the next row."""
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take the next rows."""
         if self._sessions is not None:
-            self._rows += 1
-            name = row.session_id
-            self._sessions.append(_ALONE if name is None else hash(name) or 1)
+            self._rows += len(rows)
+            names = (row.session_id for row in rows)
+            self._sessions.extend(_ALONE if name is None else hash(name) or 1 for name in names)
 
     def finish(self, dependents: Dependents | None) -> Allotment | None:
         """Decide, once all rows have come; None where there is one target."""

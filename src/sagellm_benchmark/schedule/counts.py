@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import Counter
+from collections.abc import Sequence
 from heapq import heappop, heappush, heapreplace
+from itertools import chain
 from math import inf
+from operator import attrgetter, eq
 from typing import Any
 
 import msgspec
@@ -29,10 +33,23 @@ _COARSE_TIES = 0.2
 
 _FIRST_TOKEN_NS = round(FIRST_TOKEN_S * _NS_PER_S)
 _TOKEN_NS = round(TOKEN_S * _NS_PER_S)
-_DIGEST_BYTES = 1 << 16
 
 _encoder = msgspec.json.Encoder(order="deterministic")
-_encode, _encode_into = _encoder.encode, _encoder.encode_into
+_encode, _encode_lines = _encoder.encode, _encoder.encode_lines
+
+# Getters: a million rows are looked at through them, and one call is a third of ten.
+_session = attrgetter("session_id")
+_content = attrgetter("messages", "prompt", "prompt_token_ids")
+_NO_CONTENT = (None,) * 3
+_asked = attrgetter(
+    *("request_id", "operation", "model", "input_tokens", "output_tokens", "max_tokens"),
+    "prefix_block_ids",
+)
+_recorded = attrgetter(
+    *("messages", "prompt", "prompt_token_ids", "tools", "response_format"),
+    *("sampling", "extra_body", "headers", "stream", "lora_adapter"),
+)
+_NOT_RECORDED = (None,) * 10
 
 
 def reply_s(output_tokens: float) -> float:
@@ -60,29 +77,28 @@ class Count:
         self.peak_streams = 0
         self.made_prompts = 0
         self.messages: str | None = None
-        self.models: dict[str | None, int] = {}
+        self.models: Counter[str | None] = Counter()
         self._digest = hashlib.sha256(_encode([rule, header.block_size]) + b"\n")
         self._sessions = array("q")  # hashes: a million sessions' names would take 100 MB
         self._timed = 0
         self._coarse_grid = (header.time_resolution_s or 0.0) >= _COARSE_S
         self._ties = 0
         self._first_ns: int | None = None
-        self._last_ns = 0
+        self._last_ns: int | None = None
         self._second = self._in_second = 0
-        self._lines = bytearray()
         self._ends: list[int] = []
 
     @property
     def digest(self) -> str:
         """SHA-256 of the schedule so far, in hex."""
-        so_far = self._digest.copy()
-        so_far.update(self._lines)
-        return so_far.hexdigest()
+        return self._digest.hexdigest()
 
     @property
     def span_ns(self) -> int:
         """From the first due time to the last."""
-        return 0 if self._first_ns is None else self._last_ns - self._first_ns
+        if self._first_ns is None or self._last_ns is None:
+            return 0
+        return self._last_ns - self._first_ns
 
     @property
     def mean_rate_per_s(self) -> float | None:
@@ -109,77 +125,75 @@ class Count:
         tied = self._ties >= _COARSE_TIES * self.rows
         return self.span_ns > 0 and (self._coarse_grid or tied)
 
-    def add(self, planned: Planned) -> None:
-        """Count the next row; one that waits has the due time that its arrival suggests."""
-        row = planned.row
-        self.rows += 1
-        output_tokens = row.output_tokens or 0
-        self.input_tokens += row.input_tokens or 0
-        self.output_tokens += output_tokens
-        self.made_prompts += not row.has_content
-        if row.messages is not None and self.messages is None:
-            self.messages = row.request_id
-        model = row.model or None
-        self.models[model] = self.models.get(model, 0) + 1
-        if row.session_id is not None:
-            self._sessions.append(hash(row.session_id))
-        if planned.due_ns is not None:
-            self._due(planned.due_ns, output_tokens)
-        lines = self._lines
-        _encode_into(_canonical(planned), lines, -1)
-        lines += b"\n"
-        if len(lines) > _DIGEST_BYTES:
-            self._digest.update(lines)
-            lines.clear()
+    def add(self, block: Sequence[Planned]) -> None:
+        """Count the next rows; one that waits has the due time that its arrival suggests."""
+        rows = [planned.row for planned in block]
+        replies = [row.output_tokens or 0 for row in rows]
+        self.rows += len(rows)
+        self.input_tokens += sum([row.input_tokens or 0 for row in rows])
+        self.output_tokens += sum(replies)
+        self.made_prompts += list(map(_content, rows)).count(_NO_CONTENT)
+        if self.messages is None:
+            talks = (row.request_id for row in rows if row.messages is not None)
+            self.messages = next(talks, None)
+        self.models.update([row.model or None for row in rows])
+        self._sessions.extend([hash(each) for each in map(_session, rows) if each is not None])
+        timed = [
+            (planned.due_ns, tokens)
+            for planned, tokens in zip(block, replies, strict=True)
+            if planned.due_ns is not None
+        ]
+        if timed:
+            self._rates([due_ns for due_ns, _ in timed])
+            self._streams(timed)
+        self._digest.update(_encode_lines([_canonical(planned) for planned in block]))
 
     def repeat(self, times: float) -> None:
         """Note that the whole is replayed more than once."""
         said = ["loop", None if times == inf else times, round(self.period_s * _NS_PER_S)]
-        self._lines += _encode(said) + b"\n"
+        self._digest.update(_encode(said) + b"\n")
 
-    def _due(self, due_ns: int, output_tokens: int) -> None:
-        self._timed += 1
-        if self._first_ns is None:
-            self._first_ns = due_ns
-        elif due_ns == self._last_ns:
-            self._ties += 1
-        self._last_ns = due_ns
-        second = due_ns // _NS_PER_S
-        if second == self._second:
-            self._in_second += 1
-        else:
-            self._second, self._in_second = second, 1
-        if self._in_second > self.peak_rate_per_s:
-            self.peak_rate_per_s = self._in_second
-        ends, end_ns = self._ends, due_ns + _FIRST_TOKEN_NS + output_tokens * _TOKEN_NS
-        if ends and ends[0] <= due_ns:
-            heapreplace(ends, end_ns)
-            while ends[0] <= due_ns:
-                heappop(ends)
-        else:
-            heappush(ends, end_ns)
-            self.peak_streams = max(self.peak_streams, len(ends))
+    def _rates(self, dues_ns: list[int]) -> None:
+        """Follow the ties, and the rows of each second."""
+        self._ties += sum(map(eq, dues_ns, chain((self._last_ns,), dues_ns)))
+        if self._timed == 0:
+            self._first_ns = dues_ns[0]
+        self._timed += len(dues_ns)
+        self._last_ns = dues_ns[-1]
+        second, rows, peak = self._second, self._in_second, self.peak_rate_per_s
+        for due_ns in dues_ns:
+            if due_ns // _NS_PER_S == second:
+                rows += 1
+            else:
+                second, rows = due_ns // _NS_PER_S, 1
+            if rows > peak:
+                peak = rows
+        self._second, self._in_second, self.peak_rate_per_s = second, rows, peak
+
+    def _streams(self, timed: list[tuple[int, int]]) -> None:
+        """Follow how many replies last at once."""
+        ends = self._ends
+        for due_ns, output_tokens in timed:
+            end_ns = due_ns + _FIRST_TOKEN_NS + output_tokens * _TOKEN_NS
+            if ends and ends[0] <= due_ns:
+                heapreplace(ends, end_ns)
+                while ends[0] <= due_ns:
+                    heappop(ends)
+            else:
+                heappush(ends, end_ns)
+                if len(ends) > self.peak_streams:
+                    self.peak_streams = len(ends)
 
 
 def _canonical(planned: Planned) -> list[Any]:
     """One line of the schedule that the digest is over."""
     row = planned.row
-    sent = [
-        *(row.messages, row.prompt, row.prompt_token_ids, row.tools, row.response_format),
-        *(row.sampling, row.extra_body, row.headers, row.stream, row.lora_adapter),
-    ]
-    recorded = sent.count(None) < len(sent)
+    recorded = _recorded(row)
     line: list[Any] = [
         planned.seq,
         None if row.depends_on else planned.due_ns,
-        row.request_id,
-        row.operation,
-        row.model,
-        row.input_tokens,
-        row.output_tokens,
-        row.max_tokens,
-        row.prefix_block_ids,
-        hashlib.sha256(_encode(sent)).hexdigest() if recorded else None,
+        *_asked(row),
+        None if recorded == _NOT_RECORDED else hashlib.sha256(_encode(recorded)).hexdigest(),
     ]
     if row.depends_on:
         line += (row.depends_on, planned.think_ns, row.relation)

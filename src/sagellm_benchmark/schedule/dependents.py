@@ -9,12 +9,14 @@ and who waits for nobody that is sent waits no more, but comes at his arrival ti
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.shelf import Shelf
 from sagellm_benchmark.trace.row import Row
 
@@ -52,15 +54,17 @@ class Gathering:
         self._for = array("q")  # hashes of ids: see `Soundness`
         self._at_once = 0
 
-    def add(self, seq: int, row: Row) -> None:
-        """Take the next row.
+    def add(self, block: Sequence[Planned]) -> None:
+        """Take the next rows.
 
         Raises:
-            UsageError: It waits for itself, or the disk is full.
+            UsageError: One waits for itself, or the disk is full.
         """
-        names = row.depends_on
-        if not names:
-            return
+        for planned in block:
+            if planned.row.depends_on:
+                self._add(planned.seq, planned.row)
+
+    def _add(self, seq: int, row: Row) -> None:
         if self._shelf is None:
             self._shelf = Shelf()
         self._seqs.append(seq)
@@ -68,6 +72,7 @@ class Gathering:
         self._continue.append(continues(row))
         self._untimed.append(row.arrival_time_s is None)
         self._at_once += row.think_time_s is None
+        names = row.depends_on
         for name in names if len(names) == 1 else dict.fromkeys(names):
             if name == row.request_id:
                 raise UsageError(f"request {name} waits for itself (depends_on)")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.schedule.allotment import Allotment, Allotting
@@ -28,6 +29,7 @@ from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.transforms import Pace, Selection, pace_factor, select
 
 _NS_PER_S = 1_000_000_000
+_BLOCK = 64  # rows looked at together: a call a row costs more than what it does
 NO_LIMIT = Lengths()
 
 
@@ -180,11 +182,13 @@ def make_plan(
         Count(trace.header, wording.full_rule),
     )
     gathering, allotting = Gathering(), Allotting(hosts)
-    for planned in timetable.planned(fitting):
-        soundness.add(planned.row)
-        count.add(planned)
-        gathering.add(planned.seq, planned.row)
-        allotting.add(planned.row)
+    due = timetable.planned(fitting)
+    while block := list(islice(due, _BLOCK)):
+        due_rows = [planned.row for planned in block]
+        soundness.add(due_rows)
+        allotting.add(due_rows)
+        count.add(block)
+        gathering.add(block)
     fitting.finish(count.rows)
     dependents = gathering.finish(soundness.hashes)
     if times > 1:

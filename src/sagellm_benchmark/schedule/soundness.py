@@ -7,6 +7,8 @@ a later pass would stumble over while it sends has to stand here. Held in memory
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from operator import attrgetter
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.schedule.dependents import continues
@@ -17,6 +19,9 @@ from sagellm_benchmark.wire.http import header_flaw
 
 _OWN_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "host")
 """What a trace may not say: it would go to whatever target the trace is replayed against."""
+
+_remarkable = attrgetter("message_mode", "prompt_token_ids", "headers")
+_NOTHING = (None,) * 3
 
 
 class Soundness:
@@ -30,32 +35,16 @@ class Soundness:
         # Hashes, not ids: 16 million of them take 128 MB, and equal ones are looked at again.
         self.hashes = array("q")
 
-    def add(self, row: Row) -> None:
-        """Look at the next row.
+    def add(self, rows: Sequence[Row]) -> None:
+        """Look at the next rows.
 
         Raises:
-            UsageError: It cannot be sent.
+            UsageError: One of them cannot be sent.
         """
-        if row.message_mode == "delta" and row.turn_index and not row.depends_on:
-            raise UsageError(
-                f"request {row.request_id} carries only its own turn (message_mode delta) and does "
-                "not say which turn comes before it: name that in depends_on"
-            )
-        if row.prompt_token_ids is not None:
-            raise UsageError(
-                f"request {row.request_id} carries prompt_token_ids; such rows cannot be sent yet"
-            )
-        if not (row.input_tokens or row.has_content or (row.new_input_tokens and continues(row))):
-            raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
-        for name, value in row.headers.items() if row.headers else ():
-            if name.lower() in _OWN_HEADERS:
-                raise UsageError(
-                    f"request {row.request_id}: recorded header {name!r} is somebody's credential, "
-                    "or names a host: take it out of the trace (--api-key-env, --header send yours)"
-                )
-            if flaw := header_flaw(name, value):
-                raise UsageError(f"request {row.request_id}: recorded header {name!r} {flaw}")
-        self.hashes.append(hash(row.request_id))
+        for row in rows:
+            if not row.input_tokens or _remarkable(row) != _NOTHING:
+                _check(row)
+        self.hashes.extend([hash(row.request_id) for row in rows])
 
     def finish(self, trace: Trace, selection: Selection, drops: dict[str, int]) -> None:
         """Look at what only all rows show.
@@ -85,6 +74,29 @@ class Soundness:
                 )
             if hash(row.request_id) in suspects:
                 seen.add(row.request_id)
+
+
+def _check(row: Row) -> None:
+    """Refuse a row that cannot be sent."""
+    if row.message_mode == "delta" and row.turn_index and not row.depends_on:
+        raise UsageError(
+            f"request {row.request_id} carries only its own turn (message_mode delta) and does "
+            "not say which turn comes before it: name that in depends_on"
+        )
+    if row.prompt_token_ids is not None:
+        raise UsageError(
+            f"request {row.request_id} carries prompt_token_ids; such rows cannot be sent yet"
+        )
+    if not (row.input_tokens or row.has_content or (row.new_input_tokens and continues(row))):
+        raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
+    for name, value in row.headers.items() if row.headers else ():
+        if name.lower() in _OWN_HEADERS:
+            raise UsageError(
+                f"request {row.request_id}: recorded header {name!r} is somebody's credential, "
+                "or names a host: take it out of the trace (--api-key-env, --header send yours)"
+            )
+        if flaw := header_flaw(name, value):
+            raise UsageError(f"request {row.request_id}: recorded header {name!r} {flaw}")
 
 
 def _repeated(hashes: array[int]) -> set[int]:
