@@ -45,13 +45,18 @@ def gateway(
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         os.sched_setaffinity(process.pid, processors()[1])
         try:
-            yield _url(ready, process)
+            yield wait_for_url(ready, process)
         finally:
             process.terminate()
             process.wait()
 
 
-def _url(ready: Path, process: subprocess.Popen[bytes]) -> str:
+def wait_for_url(ready: Path, process: subprocess.Popen[bytes]) -> str:
+    """The URL that a simulated gateway writes into its ready file.
+
+    Raises:
+        RuntimeError: It did not start.
+    """
     until = time.monotonic() + 15
     while time.monotonic() < until and process.poll() is None:
         if ready.exists() and (url := ready.read_text().strip()):
