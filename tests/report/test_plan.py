@@ -75,6 +75,7 @@ What will happen
   tokens    2,310,000 in (1,155 a request), at most 422,000 out (211 a request)
   streams   about 48 at once (estimated: 0.5 s, then 20 ms a token)
   lasts     9 min 57 s, then until the last reply has ended
+  workers   1 is enough (about 7 % of a core at the busiest)
   disk      about 12 MB of records in runs/r1
   you set   --trace traces/a.jsonl  --speed 2 (env)  --header X-Team=***
             --warmup 30s  --slo ttft_ms<=500 --slo error_rate<=0.01

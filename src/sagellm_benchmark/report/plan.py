@@ -16,7 +16,7 @@ from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.redact import snippet
-from sagellm_benchmark.report import figures
+from sagellm_benchmark.report import figures, sizing
 from sagellm_benchmark.report import target as targets
 from sagellm_benchmark.report.cautions import cautions
 from sagellm_benchmark.report.estimates import disk_bytes, peak_streams
@@ -100,6 +100,7 @@ def _facts(
     yield "tokens", _tokens(plan, settings)
     yield "streams", _streams(plan, settings)
     yield "lasts", _lasts(plan, settings)
+    yield "workers", _workers(plan, settings)
     each = " a round" if plan.times > 1 else ""
     size = figures.size(disk_bytes(plan, settings))
     yield "disk", [f"about {size} of records{each} in {run_dir}"]
@@ -192,6 +193,18 @@ def _lasts(plan: Plan, settings: Settings) -> list[str]:
         return [f"{figures.duration(plan.total_span_s)}, then until the last {last} has ended"]
     wait = figures.duration(settings.stop_timeout_s)
     return [*parts, f"what is on the wire then gets {wait}"] if limit is not None else parts
+
+
+def _workers(plan: Plan, settings: Settings) -> list[str]:
+    used = sizing.cores(plan, settings)
+    needed = sizing.workers(used)
+    if needed == 1:
+        return [f"1 is enough (about {max(1, round(100 * used))} % of a core at the busiest)"]
+    return [
+        f"about {needed:,} (--processes {needed})",
+        f"{figures.measure(used)} cores at the busiest",
+        f"each at most {figures.percent(sizing.FULL)} of one (costs: docs/distributed.md)",
+    ]
 
 
 def _given(settings: Settings) -> list[str]:
