@@ -48,7 +48,7 @@ class Band:
         name: Its class in the style.
         points: x, and the lower and the upper value there; x ascends.
         steps: From one x to the next both stay as they are.
-        style: `band`, or `stack` where bands lie on each other.
+        style: Its other class: `band`, `far` for what is rarer, `stack` for one on the other.
     """
 
     name: str
@@ -174,7 +174,7 @@ def _span(span: Span, x: Axis, frame: Frame) -> Iterable[str]:
     title = f"<title>{escape(span.title)}</title>"
     yield f'<rect class="{span.style}" x="{left:.1f}" y="{top:.1f}" {size}>{title}</rect>'
     if span.label:
-        yield _text((left + right) / 2, top - 4, span.label, "middle")
+        yield _text((left + right) / 2, top + 12, span.label, "middle")
 
 
 def _drawn(line: Line, placed: Points, frame: Frame) -> Iterable[str]:

@@ -65,8 +65,8 @@ TERMS = {
     "itl_ms": Term(
         "ITL",
         "inter-token latency: where the tokenizer counted k tokens in a chunk, the gap before it "
-        "is k latencies of gap/k, and a chunk that completes no token adds its gap to the next; else "
-        "one latency a gap. The first chunk has none",
+        "is k latencies of gap/k, and a chunk that completes no token adds its gap to the next; "
+        "else one latency a gap. The first chunk has none",
         "fewer than two chunks",
         ("chunk", "token"),
     ),

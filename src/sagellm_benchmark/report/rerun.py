@@ -126,6 +126,6 @@ def _remarks(manifest: Mapping[str, Any], parts: list[str]) -> Iterator[str]:
         yield "The requests came from a locustfile of its own: name it, and its users."
     elif _value(settings, "salt") == "run":
         yield (
-            "The prompts will have another salt, so that nothing is left of them in a prefix cache; "
+            "The prompts will have another salt, so that no prefix cache knows them; "
             f"--salt {quoted(str(manifest['salt']))} makes the very same bytes."
         )

@@ -32,7 +32,6 @@ _PARTS = (
     ("ttft_ms", "TTFT", "ttft_from_due_ms"),
     ("e2e_ms", "e2e", "e2e_from_due_ms"),
     ("tpot_ms", "TPOT", None),
-    ("dispatch_lag_ms", "Dispatch lag", None),
 )
 
 Weighed = tuple[np.ndarray, np.ndarray]
@@ -40,40 +39,46 @@ Weighed = tuple[np.ndarray, np.ndarray]
 
 
 def distributions(requests: Requests, summary: Mapping[str, Any], *, closed: bool) -> list[Chart]:
-    """All that there is to draw, ITL behind TTFT."""
-    drawn = dict(_drawn(requests, summary, closed=closed))
-    order = ("ttft_ms", "itl_ms", "tpot_ms", "e2e_ms", "dispatch_lag_ms")
-    return [drawn[name] for name in order if name in drawn]
+    """Of the latencies; what there is nothing of has none."""
+    drawn = [_of_requests(requests, summary, part, closed=closed) for part in _PARTS]
+    drawn.insert(1, _of_tokens(requests, summary))
+    return [drawing for drawing in drawn if drawing is not None]
 
 
-def _drawn(
-    requests: Requests, summary: Mapping[str, Any], *, closed: bool
-) -> Iterator[tuple[str, Chart]]:
+def lag_distribution(requests: Requests, summary: Mapping[str, Any]) -> Chart | None:
+    """How late requests were sent; of all that were."""
+    sets = {"": _weighed(requests.measured.dispatch_lag_ms)}
+    block = summary["fidelity"]["dispatch_lag_ms"]
+    reading = "Share of the requests sent at each value"
+    return _distribution("dispatch_lag_ms", "dispatch lag", sets, block, reading)
+
+
+def _of_requests(
+    requests: Requests,
+    summary: Mapping[str, Any],
+    part: tuple[str, str, str | None],
+    *,
+    closed: bool,
+) -> Chart | None:
+    name, word, beside = part
     measured = requests.measured
-    for name, word, beside in _PARTS:
-        lag = name == "dispatch_lag_ms"
-        if closed and lag:
-            continue
-        chosen = ~np.isnan(measured[name]) if lag else measured.ok
-        sets = {"from sent": measured[name][chosen]}
-        if beside and not closed:
-            sets["from due"] = measured[beside][chosen]
-        weighed = {text: _weighed(values) for text, values in sets.items()}
-        block = summary["fidelity"][name] if lag else summary["latency"][name]
-        of = "requests" if lag else "ok requests"
-        drawing = _distribution(name, word, weighed, block, f"Share of {of} at each value")
-        if drawing is not None:
-            yield name, drawing
-    of = "ok requests" if requests.gap_every == 1 else f"one ok request in {requests.gap_every:,}"
-    drawing = _distribution(
+    sets = {"from sent": _weighed(measured[name][measured.ok])}
+    if beside and not closed:
+        sets["from due"] = _weighed(measured[beside][measured.ok])
+    block = summary["latency"][name]
+    return _distribution(name, word, sets, block, "Share of ok requests at each value")
+
+
+def _of_tokens(requests: Requests, summary: Mapping[str, Any]) -> Chart | None:
+    every = requests.gap_every
+    of = "ok requests" if every == 1 else f"one ok request in {every:,}"
+    return _distribution(
         "itl_ms",
         "ITL",
         {"": _counted(requests.gaps.itl)},
         summary["latency"]["itl_ms"],
-        f"Share of inter-token latencies at each value, of {of}",
+        f"Share of the latencies between tokens at each value, of {of}",
     )
-    if drawing is not None:
-        yield "itl_ms", drawing
 
 
 def _weighed(values: np.ndarray) -> Weighed:

@@ -16,7 +16,7 @@ class Key:
 
     Attributes:
         name: The class of what is drawn, such as `s1`.
-        style: `line`, `band`, `stack`, `shade`, `steady` or `stall`.
+        style: `line`, `band`, `far`, `stack`, `shade`, `steady` or `stall`.
         text: What it is.
     """
 

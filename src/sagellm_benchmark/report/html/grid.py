@@ -15,7 +15,7 @@ from sagellm_benchmark.report import axis
 
 MOST_BINS = 96
 _LEAST_BINS = 24
-_PER_BIN = 15
+_PER_BIN = 10
 
 QUANTILES = (50, 90, 99)
 

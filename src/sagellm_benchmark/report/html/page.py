@@ -19,10 +19,11 @@ from sagellm_benchmark.redact import printable, snippet
 from sagellm_benchmark.report import figures
 from sagellm_benchmark.report.glossary import TERMS, WORDS
 from sagellm_benchmark.report.html import groups, sections
-from sagellm_benchmark.report.html.distributions import distributions
+from sagellm_benchmark.report.html.distributions import distributions, lag_distribution
+from sagellm_benchmark.report.html.drawing import Chart
 from sagellm_benchmark.report.html.reading import Kind, Requests, read_requests
-from sagellm_benchmark.report.html.scene import make_scene, second
-from sagellm_benchmark.report.html.timelines import timelines
+from sagellm_benchmark.report.html.scene import Scene, make_scene, second
+from sagellm_benchmark.report.html.timelines import lag, timelines
 from sagellm_benchmark.report.rerun import rerun
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def _shown(archive: Archive, requests: Requests) -> dict[str, Any]:
     return {
         "timelines": list(timelines(scene)) if scene else [],
         "distributions": distributions(requests, archive.summary, closed=closed),
+        "lags": _lags(requests, archive, scene) if scene and not closed else [],
         "kinds": [_kind(kind) for kind in requests.kinds],
         "more_kinds": requests.more_kinds,
         "groupings": list(groups.groupings(requests)) if drawn else [],
@@ -146,6 +148,10 @@ def _shown(archive: Archive, requests: Requests) -> dict[str, Any]:
             if records
         ],
     }
+
+
+def _lags(requests: Requests, archive: Archive, scene: Scene) -> list[Chart]:
+    return [*filter(None, (lag(scene), lag_distribution(requests, archive.summary)))]
 
 
 def _kind(kind: Kind) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Tile:
 
     Attributes:
         term: Its name in the glossary.
-        label: What it is, where it is not the term alone.
+        label: What it is called here, where it is not as in the glossary.
         value: The number.
         unit: Behind it.
         more: Below it.
@@ -78,17 +78,13 @@ def tiles(summary: Block) -> Iterator[Tile]:
     """What most people look for first."""
     counts, latency, reached = summary["counts"], summary["latency"], summary["throughput"]
     failed = summary["protocol_metrics"]["error_rate"]
-    yield Tile("states", "ok", figures.count(counts["ok"]), f"of {counts['planned']:,}",
+    yield Tile("states", "requests ok", figures.count(counts["ok"]), f"of {counts['planned']:,}",
                f"{_percent(failed)} failed")  # fmt: skip
-    for key in ("ttft_ms", "e2e_ms"):
+    for key, word in (("ttft_ms", "TTFT"), ("tpot_ms", "TPOT"), ("e2e_ms", "e2e")):
         block = latency[key]
         if block["count"]:
             more = f"p50 {_ms(block['p50'])}, p90 {_ms(block['p90'])}"
-            yield Tile(key, "p99", *_ms(block["p99"]).split(" "), more)
-    if latency["itl_ms"]["count"]:
-        block = latency["itl_ms"]
-        more = f"p50 {_ms(block['p50'])}, p90 {_ms(block['p90'])}"
-        yield Tile("itl_ms", "p99", *_ms(block["p99"]).split(" "), more)
+            yield Tile(key, f"{word} p99", *_split(_ms(block["p99"])), more)
     tokens = f"{figures.count(summary['tokens']['output'])} in all"
     yield Tile("output_tokens", "", figures.measure(reached["output_tokens_per_s"]), "", tokens)
     fidelity = summary["fidelity"]

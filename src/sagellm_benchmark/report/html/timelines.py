@@ -1,4 +1,4 @@
-"""The charts over time: latencies, rates, what was in flight, tokens, states, lag.
+"""The charts over time: latencies, rates, what was in flight, tokens, states; lag.
 
 In: a scene. Out: charts, in the order of a page; what there is nothing of has no chart. A request
 lies where it was sent, in the chart of states where it ended.
@@ -21,7 +21,7 @@ from sagellm_benchmark.report.html.scene import Scene
 
 _LATENCIES = (("ttft_ms", "TTFT"), ("e2e_ms", "e2e"), ("tpot_ms", "TPOT"))
 _SPANS_FACTOR = 200
-_SHARED = 7
+_TAIL = (Key("s1", "line", "p50"), Key("s1", "band", "to p90"), Key("s1", "far", "to p99"))
 
 
 def timelines(scene: Scene) -> Iterator[Chart]:
@@ -36,35 +36,47 @@ def timelines(scene: Scene) -> Iterator[Chart]:
     if tokens is not None:
         yield tokens
     yield _states(scene)
-    if not scene.closed:
-        yield _lag(scene)
 
 
 def _latency(scene: Scene, name: str, word: str) -> Chart | None:
-    """p50 as a line, up to p90 and up to p99 as bands."""
-    latencies, grid = scene.latencies, scene.grid
+    latencies, title = scene.latencies, f"{word} over time"
     sent, values = latencies.table["sent"][latencies.ok], latencies[name][latencies.ok]
-    found = grid.quantiles(sent, values)
+    return _spread(scene, sent, values, (title, f"{word} of ok requests, by when sent", name))
+
+
+def lag(scene: Scene) -> Chart | None:
+    """How late the generator sent; a closed loop has no such chart."""
+    latencies, title = scene.latencies, "Dispatch lag over time"
+    reading = "How late requests were sent: the generator's own doing"
+    told = (title, reading, "dispatch_lag_ms")
+    return _spread(scene, latencies.table["sent"], latencies.dispatch_lag_ms, told)
+
+
+def _spread(
+    scene: Scene, times_s: np.ndarray, values_ms: np.ndarray, told: tuple[str, str, str]
+) -> Chart | None:
+    """p50 as a line, up to p90 and up to p99 as bands; `told` are title, reading and term."""
+    found = scene.grid.quantiles(times_s, values_ms)
     if np.isnan(found).all():
         return None
-    many = grid.counts(sent[~np.isnan(values)])
+    title, reading, term = told
     p50, p90, p99 = found.T
-    rows = _rows(scene, [p50, p90, p99], many)
-    told = [f"p50 {a}, p90 {b}, p99 {c} ms, {n} requests" for _, a, b, c, n in rows]
-    bands = [Band("s1", _between(scene, p50, p90)), Band("s1", _between(scene, p90, p99))]
+    rows = _rows(scene, [p50, p90, p99], scene.grid.counts(times_s[~np.isnan(values_ms)]))
+    hovers = [f"p50 {a}, p90 {b}, p99 {c} ms, {n} requests" for _, a, b, c, n in rows]
     svg = chart(
-        f"{word} over time",
-        f"p99 of a bin at most {measure(float(np.nanmax(p99)))} ms",
+        title,
+        f"p99 of a bin at most {measure(_most(p99))} ms",
         (scene.time, _milliseconds(p50, p99)),
         [Line("s1", _points(scene, p50))],
         FRAME,
-        bands=bands,
-        spans=[*scene.spans, *scene.hovers(told)],
+        bands=[
+            Band("s1", _between(scene, p50, p90)),
+            Band("s1", _between(scene, p90, p99), style="far"),
+        ],
+        spans=[*scene.spans, *scene.hovers(hovers)],
     )
-    keys = [Key("s1", "line", "p50"), Key("s1", "band", "up to p90, up to p99"), *scene.keys()]
     head = ("sent", "p50 ms", "p90 ms", "p99 ms", "requests")
-    reading = f"{word} of ok requests, by when they were sent"
-    return Chart(f"{word} over time", reading, svg, keys, head, rows, name)
+    return Chart(title, reading, svg, [*_TAIL, *scene.keys()], head, rows, term)
 
 
 def _from_due(scene: Scene) -> Chart | None:
@@ -207,28 +219,6 @@ def _states(scene: Scene) -> Chart:
 
 
 _FAILED = ("s3", "s2", "s4", "s5", "s1", "s6", "s8")
-
-
-def _lag(scene: Scene) -> Chart:
-    """How late the generator was."""
-    latencies, grid = scene.latencies, scene.grid
-    found = grid.quantiles(latencies.table["sent"], latencies.dispatch_lag_ms)
-    p50, p90, p99 = found.T
-    rows = _rows(scene, [p50, p90, p99], grid.counts(latencies.table["sent"]))
-    told = [f"p50 {a}, p90 {b}, p99 {c} ms, {n} requests" for _, a, b, c, n in rows]
-    svg = chart(
-        "Dispatch lag over time",
-        f"p99 of a bin at most {measure(_most(p99))} ms",
-        (scene.time, _milliseconds(p50, p99)),
-        [Line("s1", _points(scene, p50))],
-        FRAME,
-        bands=[Band("s1", _between(scene, p50, p90)), Band("s1", _between(scene, p90, p99))],
-        spans=[*scene.spans, *scene.hovers(told)],
-    )
-    keys = [Key("s1", "line", "p50"), Key("s1", "band", "up to p90, up to p99"), *scene.keys()]
-    reading = "How late requests were sent: the generator's own doing, over 10 ms spoils the run"
-    head = ("sent", "p50 ms", "p90 ms", "p99 ms", "requests")
-    return Chart("Dispatch lag over time", reading, svg, keys, head, rows, "dispatch_lag_ms")
 
 
 def _milliseconds(low: np.ndarray, high: np.ndarray) -> Axis:
