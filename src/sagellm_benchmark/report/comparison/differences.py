@@ -57,8 +57,9 @@ class Row:
     def small(self, place: int) -> bool:
         """Whether that change is sure and below `SMALL` all the same."""
         found = self.differences[place]
-        sure = found is not None and found.scale == "ratio" and found.verdict == "different"
-        return sure and abs(found.change) < SMALL
+        if found is None or found.scale != "ratio" or found.verdict != "different":
+            return False
+        return abs(found.change) < SMALL
 
 
 @dataclass(frozen=True)

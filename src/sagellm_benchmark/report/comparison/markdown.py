@@ -24,7 +24,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     return "\n".join(_lines(comparison)) + "\n"
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A table whose cells are escaped already; numbers stand right, the outer columns left."""
     yield f"| {' | '.join(headings)} |"
     inner = ["---:"] * (len(headings) - 2)
@@ -57,7 +57,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield f"**{escaped(words.title(comparison, place))}**"
         yield ""
         headings = [heading or " " for heading in words.headings(comparison, place)]
-        yield from table(headings, (_row(comparison, row, place) for row in comparison.rows))
+        yield from table_lines(headings, (_row(comparison, row, place) for row in comparison.rows))
         yield ""
     if by_level["note"]:
         yield from _points(by_level["note"])
@@ -69,7 +69,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
 
 def _row(comparison: Comparison, row: words.Row, place: int) -> list[str]:
     cells = [escaped(cell) or " " for cell in words.cells(comparison, row, place)]
-    if cells[-1] in _BOLD and not row.small(place):
+    if row.word(place) in _BOLD and not row.small(place):
         cells[-1] = f"**{cells[-1]}**"
     return cells
 

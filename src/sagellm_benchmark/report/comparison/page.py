@@ -32,23 +32,13 @@ class _Line:
     """One row of a table.
 
     Attributes:
-        name: The figure.
-        base: Its value.
-        side: The other side's.
-        change: From one to the other.
-        between: The interval of the change, or the spread inside a run.
-        least: The smallest change that would be found.
+        cells: As text.
         word: What the change is called.
         small: Sure, and too small to matter all the same.
         bar: Its interval: left end, right end and change, each between 0 and 1; None without one.
     """
 
-    name: str
-    base: str
-    side: str
-    change: str
-    between: str
-    least: str
+    cells: words.Cells
     word: str
     small: bool
     bar: tuple[float, float, float] | None
@@ -136,4 +126,4 @@ def _line(comparison: Comparison, row: Row, place: int, reach: float) -> _Line:
         placed = [found.change if end is None else end for end in ends]
         low, high, change = (0.5 + end / reach / 2 for end in placed)
         bar = (low, high, change)
-    return _Line(*words.cells(comparison, row, place), row.small(place), bar)
+    return _Line(words.cells(comparison, row, place), row.word(place), row.small(place), bar)

@@ -7,15 +7,36 @@ Markdown or HTML does that.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sagellm_benchmark.report import figures
 from sagellm_benchmark.report.comparison.differences import CONFIDENCE, Comparison, Row
 from sagellm_benchmark.report.comparison.figures import Figure
 from sagellm_benchmark.report.comparison.sides import Side
 
-Cells = tuple[str, ...]
-
 _RUNS_NAMED = 6
+
+
+class Cells(NamedTuple):
+    """One row of a table, or its headings.
+
+    Attributes:
+        name: The figure, with its unit.
+        base: Its value on the base's side.
+        side: On the other side.
+        change: From one to the other.
+        between: The interval of the change, or the spread inside a run.
+        least: The smallest change that would be found.
+        word: What the change is called.
+    """
+
+    name: str
+    base: str
+    side: str
+    change: str
+    between: str
+    least: str
+    word: str
 
 
 def label(figure: Figure) -> str:
@@ -27,28 +48,25 @@ def headings(comparison: Comparison, place: int) -> Cells:
     """Of the table that `cells` fills."""
     base, other = comparison.sides[0], comparison.sides[place + 1]
     between = "95 % interval" if comparison.repeats(place) else "spread inside a run"
-    return ("", base.letter, other.letter, "change", between, "detectable", "")
+    return Cells("", base.letter, other.letter, "change", between, "detectable", "")
 
 
 def cells(comparison: Comparison, row: Row, place: int) -> Cells:
-    """One row: figure, base, side, change, interval, smallest change to be found, what it is."""
-    found = row.differences[place]
-    figure, values = row.figure, (row.centres[0], row.centres[place + 1])
-    shown = [figure.text(value) for value in values]
+    """What is told of one figure."""
+    found, figure = row.differences[place], row.figure
+    base, side = (figure.text(row.centres[number]) for number in (0, place + 1))
     if found is None:
-        return (label(figure), *shown, figures.UNKNOWN, figures.UNKNOWN, "", row.word(place))
-    between = ""
+        return Cells(label(figure), base, side, figures.UNKNOWN, "", "", row.word(place))
+    change = figure.step(found.change, found.scale)
+    between = least = ""
     if found.low is not None and found.high is not None:
         between = figure.span(found.low, found.high, found.scale)
     elif not comparison.repeats(place):
         inside = (row.spreads[0], row.spreads[place + 1])
-        between = " and ".join(figures.measure(one) for one in inside) if any(inside) else ""
-    least = found.minimum_detectable
-    seen = "" if least is None else figure.step(least, found.scale).lstrip("+")
-    return (
-        *(label(figure), *shown, figure.step(found.change, found.scale)),
-        *(between, seen, row.word(place)),
-    )
+        between = " and ".join(map(figures.measure, inside)) if any(inside) else ""
+    if found.minimum_detectable is not None:
+        least = figure.step(found.minimum_detectable, found.scale).lstrip("+")
+    return Cells(label(figure), base, side, change, between, least, row.word(place))
 
 
 def title(comparison: Comparison, place: int) -> str:
