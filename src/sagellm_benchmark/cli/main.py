@@ -12,7 +12,18 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from sagellm_benchmark.cli import check, compare, demo, gate, locustfile, merge, run, sim, trace
+from sagellm_benchmark.cli import (
+    check,
+    compare,
+    demo,
+    export,
+    gate,
+    locustfile,
+    merge,
+    run,
+    sim,
+    trace,
+)
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.redact import printable
 
@@ -93,6 +104,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, check, run, compare, gate, merge, locustfile, trace, sim):
+    for command in (demo, check, run, compare, gate, export, merge, locustfile, trace, sim):
         command.add_parser(commands)
     return parser

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagellm_benchmark.document import Document, Place, read_document
-from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.errors import InputError, UsageError
 
 VENDORS = ("Intel", "AMD", "NVIDIA", "Huawei", "Unknown", "Other")
 PRECISIONS = ("FP32", "FP16", "BF16", "INT8", "INT4", "FP8")
@@ -158,12 +158,44 @@ def read_system(path: str | None) -> dict[str, Any] | None:
     return document.value
 
 
+def completed(
+    system: Mapping[str, Any] | None, more: Mapping[str, Any] | None, name: str = ""
+) -> dict[str, Any]:
+    """A declaration with what another one adds.
+
+    Args:
+        system: What was declared when the run was made.
+        more: What is declared now.
+        name: The section that they are of.
+
+    Raises:
+        UsageError: They say different things of one key.
+    """
+    found = dict(system or {})
+    for key, value in (more or {}).items():
+        old, here = found.get(key), f"{name}{key}"
+        if isinstance(old, dict) and isinstance(value, dict):
+            found[key] = completed(old, value, f"{here}.")
+        elif old is None:
+            found[key] = value
+        elif value is not None and value != old:
+            raise UsageError(
+                f"--system: {here} is {value!r}, and {old!r} was declared when the run was made"
+            )
+    return found
+
+
 def declared(system: Mapping[str, Any] | None, name: str) -> Any:
     """The value of a key such as `hardware.vendor`; None where it is not declared."""
     found: Any = system or {}
     for key in name.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
     return found
+
+
+def keys_of(section: Kind | Section) -> list[str]:
+    """The keys of a section; none where anything may stand."""
+    return [] if isinstance(section, Kind) else list(section)
 
 
 def missing(system: Mapping[str, Any] | None, names: Iterable[str]) -> list[str]:

@@ -70,6 +70,8 @@ def recover(
     fresh = summarize(columns, _facts(manifest, own, start, records))
     block = {**found, "ended": own is not None}
     if own is None:
+        rows = _rows(manifest, records)
+        fresh["trace"].update(rows=rows, unreached=max(0, rows - records))
         fresh["notes"] = [*manifest.get("remarks", ()), *fresh["notes"]]
         _spoil(fresh, _unended(fresh))
         return {**fresh, BLOCK: block}
@@ -90,7 +92,7 @@ def _facts(
     return RunFacts(
         run_id=manifest["run_id"],
         started_at=_started_at(manifest, own, start),
-        rows=_rows(manifest, records) if own is None else own["trace"]["rows"],
+        rows=records if own is None else own["trace"]["rows"],
         planned=records if own is None else own["counts"]["planned"],
         closed=settings["concurrency"]["value"] is not None or manifest["trace"] is None,
         slos=parse_slos(settings["slo"]["value"]),
