@@ -55,6 +55,11 @@ def count(field: str, cell: bytes) -> int:
     return bounded(field, int(whole[1]))
 
 
+def input_count(field: str, cell: bytes) -> int:
+    """Read a prompt's tokens from the text of a cell; drop the row if there are none."""
+    return count(field, cell) or some_input(field, 0)
+
+
 def string(field: str, cell: bytes) -> str:
     """Read the text of a cell."""
     try:

@@ -15,7 +15,7 @@ from functools import lru_cache
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NUMBER = re.compile(rb"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 _INSTANT = re.compile(
-    rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE
+    rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE
 )
 _MAX_NS = 10**21
 _POWERS = tuple(10**power for power in range(10))
@@ -40,6 +40,16 @@ def number_ns(text: bytes, power: int) -> int:
     return value
 
 
+@lru_cache(maxsize=64)
+def seconds_ns(text: bytes) -> int:
+    """Turn a decimal number of seconds into nanoseconds; rows of one tick share it.
+
+    Raises:
+        ValueError: As `number_ns`.
+    """
+    return number_ns(text, 9)
+
+
 def instant_ns(text: bytes) -> int:
     """Turn `YYYY-MM-DD hh:mm:ss[.fraction][zone]` (or with `T`) into Unix nanoseconds.
 
@@ -51,16 +61,22 @@ def instant_ns(text: bytes) -> int:
     parts = _INSTANT.fullmatch(text)
     if parts is None:
         raise ValueError("no date and time such as 2024-05-12 00:00:00.001163+00:00")
-    minute, second, fraction, zone = parts.groups()
-    if second > b"59":
+    second, fraction, zone = parts.groups()
+    whole_ns = _second_ns(second, zone)
+    return whole_ns + int(fraction) * _POWERS[9 - len(fraction)] if fraction else whole_ns
+
+
+@lru_cache(maxsize=64)
+def _second_ns(second: bytes, zone: bytes | None) -> int:
+    """Unix nanoseconds of a whole second; consecutive rows share it, or else its minute."""
+    if second[17:] > b"59":
         raise ValueError("its seconds exceed 59")
-    seconds = _minute_s(minute, zone) + int(second)
-    return seconds * 1_000_000_000 + (int(fraction.ljust(9, b"0")) if fraction else 0)
+    return (_minute_s(second[:16], zone) + int(second[17:])) * 1_000_000_000
 
 
 @lru_cache(maxsize=64)
 def _minute_s(minute: bytes, zone: bytes | None) -> int:
-    """Unix seconds of a minute; consecutive rows share it."""
+    """Unix seconds of a minute."""
     offset = "+00:00" if zone is None or zone in b"Zz" else zone.decode()
     moment = datetime.fromisoformat(minute.decode().replace("t", "T") + offset)
     if moment < _EPOCH:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sagellm_benchmark.trace.fields import count, some_input, time_ns
+from sagellm_benchmark.trace.fields import count, input_count, time_ns
 from sagellm_benchmark.trace.formats.format import (
     Format,
     Lines,
@@ -53,7 +53,7 @@ class _Parser:
         time, tokens_in, tokens_out, images = self._table.cells(line)
         row = Row(
             request_id=f"row-{number}",
-            input_tokens=some_input(_INPUT, count(_INPUT, tokens_in)),
+            input_tokens=input_count(_INPUT, tokens_in),
             output_tokens=count(_OUTPUT, tokens_out),
             source_row=number,
         )

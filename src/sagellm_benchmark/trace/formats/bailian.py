@@ -30,7 +30,7 @@ from sagellm_benchmark.trace.formats.format import (
     takes_no_map,
 )
 from sagellm_benchmark.trace.formats.head import Head
-from sagellm_benchmark.trace.instant import number_ns
+from sagellm_benchmark.trace.instant import seconds_ns
 from sagellm_benchmark.trace.order import Timed
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 from sagellm_benchmark.trace.tally import BadRowError
@@ -89,11 +89,7 @@ def _row(number: int, line: bytes) -> Timed:
         row.depends_on = [str(record.parent_chat_id)]
         row.relation = "continue"
     blocks(row, "hash_ids", BLOCK_SIZE, partial_tail_hashed=True)
-    return time_ns("timestamp", bytes(record.timestamp), _seconds), row
-
-
-def _seconds(text: bytes) -> int:
-    return number_ns(text, 9)
+    return time_ns("timestamp", bytes(record.timestamp), seconds_ns), row
 
 
 class _Chats:

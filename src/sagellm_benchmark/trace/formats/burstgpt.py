@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from sagellm_benchmark.trace.fields import count, identifier, some_input, string, time_ns
+from sagellm_benchmark.trace.fields import count, identifier, input_count, string, time_ns
 from sagellm_benchmark.trace.formats.format import (
     Format,
     Lines,
@@ -23,7 +23,7 @@ from sagellm_benchmark.trace.formats.format import (
 from sagellm_benchmark.trace.formats.head import Head
 from sagellm_benchmark.trace.formats.table import Table
 from sagellm_benchmark.trace.formats.turns import Turns
-from sagellm_benchmark.trace.instant import number_ns
+from sagellm_benchmark.trace.instant import seconds_ns
 from sagellm_benchmark.trace.order import Timed
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 
@@ -58,7 +58,7 @@ class _Parser:
         row = Row(
             request_id=f"row-{number}",
             model=_label(_MODEL, model),
-            input_tokens=some_input(_INPUT, count(_INPUT, tokens_in)),
+            input_tokens=input_count(_INPUT, tokens_in),
             output_tokens=count(_OUTPUT, tokens_out),
             request_class=_label(_CLASS, kind),
             source_row=number,
@@ -69,7 +69,7 @@ class _Parser:
             row.recorded = {"e2e_latency_s": _elapsed_s(elapsed)}
         if row.output_tokens == 0:
             row.recorded = {**(row.recorded or {}), "failed": True}
-        return time_ns(_TIME, time, _seconds), row
+        return time_ns(_TIME, time, seconds_ns), row
 
 
 @lru_cache(maxsize=64)
@@ -81,11 +81,7 @@ def _label(field: str, cell: bytes) -> str | None:
 @lru_cache(maxsize=1024)
 def _elapsed_s(cell: bytes) -> float:
     """Whole seconds for the most part, and few different ones."""
-    return time_ns(_ELAPSED, cell, _seconds) / 1e9
-
-
-def _seconds(cell: bytes) -> int:
-    return number_ns(cell, 9)
+    return time_ns(_ELAPSED, cell, seconds_ns) / 1e9
 
 
 FORMAT = Format(

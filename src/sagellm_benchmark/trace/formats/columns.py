@@ -20,7 +20,7 @@ from sagellm_benchmark.trace.fields import (
     count,
     decoded,
     identifier,
-    some_input,
+    input_count,
     string,
     time_ns,
 )
@@ -33,7 +33,7 @@ from sagellm_benchmark.trace.formats.format import (
     rows_only,
 )
 from sagellm_benchmark.trace.formats.head import Head, separator
-from sagellm_benchmark.trace.instant import instant_ns, number_ns
+from sagellm_benchmark.trace.instant import instant_ns, number_ns, seconds_ns
 from sagellm_benchmark.trace.order import Timed
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 from sagellm_benchmark.trace.tally import BadRowError
@@ -42,7 +42,7 @@ Cells = dict[str, bytes]
 """The text of each mapped field that a record has."""
 
 _TIME_UNITS: Mapping[str, Callable[[bytes], int]] = {
-    "s": lambda text: number_ns(text, 9),
+    "s": seconds_ns,
     "ms": lambda text: number_ns(text, 6),
     "rfc3339": instant_ns,
 }
@@ -186,7 +186,7 @@ def _row(number: int, cells: Cells) -> Row:
     if "request_id" in cells:
         row.request_id = identifier("request_id", string("request_id", cells["request_id"]))
     if "input_tokens" in cells:
-        row.input_tokens = some_input("input_tokens", count("input_tokens", cells["input_tokens"]))
+        row.input_tokens = input_count("input_tokens", cells["input_tokens"])
     for name in _COUNTS:
         if name in cells:
             setattr(row, name, count(name, cells[name]))

@@ -24,7 +24,7 @@ from sagellm_benchmark.trace.formats.format import (
 )
 from sagellm_benchmark.trace.formats.head import Head
 from sagellm_benchmark.trace.formats.turns import Turns
-from sagellm_benchmark.trace.instant import number_ns
+from sagellm_benchmark.trace.instant import seconds_ns
 from sagellm_benchmark.trace.order import Timed
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 
@@ -69,11 +69,7 @@ def _row(number: int, line: bytes) -> Timed:
     )
     if record.session_id is not None:
         row.session_id = identifier("session_id", record.session_id)
-    return time_ns("timestamp", str(record.timestamp).encode(), _seconds), row
-
-
-def _seconds(text: bytes) -> int:
-    return number_ns(text, 9)
+    return time_ns("timestamp", str(record.timestamp).encode(), seconds_ns), row
 
 
 FORMAT = Format(
