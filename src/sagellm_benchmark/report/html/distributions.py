@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sagellm_benchmark.metrics.histogram import Histogram
+from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.record.buckets import middle_us
 from sagellm_benchmark.report import axis
 from sagellm_benchmark.report.axis import Axis
@@ -27,6 +28,7 @@ _CLASSES = 48
 _LEAST_CLASSES = 12
 _LEAST_MS = 1e-3
 _LEAST_FACTOR = 1.5
+_LOWEST = 0.005
 
 _PARTS = (
     ("ttft_ms", "TTFT", "ttft_from_due_ms"),
@@ -66,7 +68,10 @@ def _of_requests(
     if beside and not closed:
         sets["from due"] = _weighed(measured[beside][measured.ok])
     block = summary["latency"][name]
-    return _distribution(name, word, sets, block, "Share of ok requests at each value")
+    limits = [
+        slo.limit for slo in parse_slos(summary["goodput"]["slo"]) if slo.metric in (name, beside)
+    ]
+    return _distribution(name, word, sets, block, "Share of ok requests at each value", limits)
 
 
 def _of_tokens(requests: Requests, summary: Mapping[str, Any]) -> Chart | None:
@@ -92,24 +97,26 @@ def _counted(histogram: Histogram) -> Weighed:
 
 
 def _distribution(
-    name: str, word: str, sets: Mapping[str, Weighed], block: Mapping[str, Any], reading: str
+    name: str,
+    word: str,
+    sets: Mapping[str, Weighed],
+    block: Mapping[str, Any],
+    reading: str,
+    limits: Sequence[float] = (),
 ) -> Chart | None:
     known = {text: each for text, each in sets.items() if each[0].size}
     if not known or not block["count"]:
         return None
     title = f"Distribution of {word}"
-    axis_x, bounds = _classes([values for values, _ in known.values()], block["count"])
+    axis_x, bounds = _classes(list(known.values()), block["count"])
     shares = {text: _shares(each, bounds) for text, each in known.items()}
     lines = [
         Line(style, _corners(bounds, share), steps=True, area=style == "s1")
         for style, share in zip(("s1", "s2"), shares.values(), strict=False)
     ]
     rows = list(_rows(bounds, known))
-    marks = [
-        (block[stat], f"{stat} {_told(block[stat])}")
-        for stat in ("p50", "p90", "p99")
-        if block[stat] is not None
-    ]
+    marks = [(block[stat], f"{stat} {_told(block[stat])}") for stat in ("p50", "p90", "p99")]
+    marks += [(limit, f"objective {_told(limit)}") for limit in limits]
     hovers = [
         Span("hover", low, high, f"{row[0]}: {row[1]}, {row[2]} at or below")
         for low, high, row in zip(bounds[:-1].tolist(), bounds[1:].tolist(), rows, strict=True)
@@ -136,17 +143,24 @@ def _distribution(
     return Chart(title, reading, svg, keys, head, rows, name)
 
 
-def _classes(sets: Sequence[np.ndarray], many: int) -> tuple[Axis, np.ndarray]:
-    """Equal factors over all that there is; what is under a microsecond counts as one."""
-    low = max(min(float(values[0]) for values in sets), _LEAST_MS)
-    high = max(max(float(values[-1]) for values in sets), low * _LEAST_FACTOR)
+def _classes(sets: Sequence[Weighed], many: int) -> tuple[Axis, np.ndarray]:
+    """Equal factors up to the largest; what few are far below all others is in the first."""
+    low = max(min(_lowest(each) for each in sets), _LEAST_MS)
+    high = max(max(float(values[-1]) for values, _ in sets), low * _LEAST_FACTOR)
     low /= _LEAST_FACTOR**0.1
     high *= _LEAST_FACTOR**0.1
-    wanted = min(_CLASSES, max(_LEAST_CLASSES, round(2 * many ** (1 / 3))))
+    wanted = min(_CLASSES, max(_LEAST_CLASSES, round(4 * many ** (1 / 3))))
     bounds = np.geomspace(low, high, wanted + 1)
     if high < 10 * low:
         return _narrow_axis(low, high), bounds
     return axis.log_axis("", low, high, _told), bounds
+
+
+def _lowest(weighed: Weighed) -> float:
+    """What all but few values reach."""
+    values, weights = weighed
+    risen = np.cumsum(weights)
+    return float(values[np.searchsorted(risen, _LOWEST * risen[-1], side="right")])
 
 
 def _narrow_axis(low: float, high: float) -> Axis:
@@ -196,4 +210,4 @@ def _rows(bounds: np.ndarray, sets: Mapping[str, Weighed]) -> Iterator[tuple[str
         cells = []
         for each in upto:
             cells += [percent(float(each[at + 1] - each[at])), percent(float(each[at + 1]))]
-        yield (f"{_told(low)} to {_told(high)}", *cells)
+        yield (f"{_told(low)} to {_told(high)}" if at else f"up to {_told(high)}", *cells)

@@ -34,12 +34,17 @@ class Grouping:
     Attributes:
         names: What its first columns are.
         rows: Values of the names, and the figures.
-        more: Groups that are not shown.
+        many: How many groups there are; the smallest may not be shown.
     """
 
     names: tuple[str, ...]
     rows: list[tuple[tuple[str, ...], tuple[str, ...]]]
-    more: int
+    many: int
+
+    @property
+    def more(self) -> int:
+        """Groups that are not shown."""
+        return self.many - len(self.rows)
 
 
 def groupings(requests: Requests) -> Iterator[Grouping]:
@@ -51,10 +56,14 @@ def groupings(requests: Requests) -> Iterator[Grouping]:
         for name in _NAMES
         if len({getattr(requests.groups[number], name) for number in present}) > 1
     ]
-    for name in varying:
-        yield _grouping(measured, requests.groups, (name,))
-    if len(varying) > 1:
-        yield _grouping(measured, requests.groups, tuple(varying))
+    alone = [_grouping(measured, requests.groups, (name,)) for name in varying]
+    if len(alone) < 2:
+        yield from alone
+        return
+    together = _grouping(measured, requests.groups, tuple(varying))
+    # A name that tells as many apart as all of them together says nothing of its own.
+    yield from (each for each in alone if each.many < together.many)
+    yield together
 
 
 def _grouping(measured: Latencies, groups: list[Group], names: tuple[str, ...]) -> Grouping:
@@ -75,7 +84,7 @@ def _grouping(measured: Latencies, groups: list[Group], names: tuple[str, ...]) 
     for number in order[:SHOWN]:
         chosen = by_group[ends[number] - sizes[number] : ends[number]]
         rows.append((keys[number], _figures(Latencies(measured.table[chosen]))))
-    return Grouping(tuple(_NAMES[name] for name in names), rows, max(0, len(order) - SHOWN))
+    return Grouping(tuple(_NAMES[name] for name in names), rows, len(order))
 
 
 def _figures(own: Latencies) -> tuple[str, ...]:

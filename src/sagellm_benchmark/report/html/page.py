@@ -95,7 +95,7 @@ def _told(archive: Archive) -> dict[str, Any]:
         "run_id": archive.run_id,
         "started_at": manifest["started_at"],
         "version": manifest["version"],
-        "model": (manifest["settings"].get("model") or {}).get("value"),
+        "subject": _subject(manifest),
         "verdict": summary["verdict"],
         "meaning": sections.MEANINGS[summary["verdict"]["state"]],
         "states": _states(summary["counts"]),
@@ -121,6 +121,13 @@ def _told(archive: Archive) -> dict[str, Any]:
         "declared": list(sections.declared(manifest.get("system_declared"))),
         "settings": list(sections.settings(manifest)),
     }
+
+
+def _subject(manifest: dict[str, Any]) -> str:
+    """What was asked of whom, when."""
+    settings = manifest["settings"]
+    what = [settings[key]["value"] for key in ("trace", "model") if settings[key]["value"]]
+    return ", ".join([*what, manifest["target"]["url"], manifest["started_at"]])
 
 
 def _states(counts: dict[str, int]) -> str:

@@ -22,7 +22,7 @@ from sagellm_benchmark.report.html.drawing import Key
 from sagellm_benchmark.report.html.grid import Grid, grid_over
 
 _MOST_STALLS = 100
-_LABEL_SHARE = 0.08
+_LABEL_SHARE = 0.13
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,8 @@ def fidelity_rows(summary: Block) -> Iterator[Row]:
         if pair["sent"] is not None:
             cells = (figures.measure(pair["planned"]), figures.measure(pair["sent"]))
             yield Row("idc", f"in {width} s", cells)
+    if told["offered_rps"] is None:
+        return  # a closed loop has no schedule to keep
     yield Row("iat_ks", "", ("0", figures.measure(told["iat_ks"])))
     for stat in ("p50", "p99", "max"):
         yield Row("dispatch_lag_ms", stat, ("0 ms", _ms(lag[stat])))

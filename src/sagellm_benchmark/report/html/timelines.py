@@ -122,7 +122,10 @@ def _requests(scene: Scene) -> Chart:
     drawn = [("s1", "sent", grid.rates(table["sent"])), ("s3", "ok, by their end", done)]
     if not scene.closed:
         drawn.insert(0, ("s2", "due", grid.rates(table["due"])))
-    lines = [Line(name, _steps(scene, rates), steps=True) for name, _, rates in drawn]
+    lines = [
+        Line(name, _steps(scene, rates), steps=True, area=text == "due")
+        for name, text, rates in drawn
+    ]
     rows = _rows(scene, [rates for *_, rates in drawn])
     texts = [text for _, text, _ in drawn]
     told = [_told(row, texts) for row in rows]
