@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.cli.locustfile import locustfile_path
+from sagellm_benchmark.cli.repeat import add_repeat, asked_for, repeat
 from sagellm_benchmark.config.options import OPTIONS, add_options
 from sagellm_benchmark.config.settings import make_settings
 from sagellm_benchmark.errors import UsageError
@@ -43,6 +44,7 @@ def add_parser(commands: Any) -> None:
         help="the server, http://ADDRESS:PORT; several share the rows",
     )
     parser.add_argument("--web", action="store_true", help="with Locust's page, and not headless")
+    add_repeat(parser)
     add_options(parser)
     parser.set_defaults(run=run, passes_on=True)
 
@@ -58,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     file = _file(args.rest)
     host = args.host or os.environ.get("LOCUST_HOST") or file.get("host")
     chosen = make_settings(_with_sources(raw, file), host=host, waiting=args.web)
+    if asked_for(args):
+        return repeat(args, chosen, _given(raw))
     kind = "closed" if chosen.closed else "replay"
     argv = ["-f", str(locustfile_path(kind)), *_given(raw)]
     if args.host:

@@ -223,15 +223,17 @@ def _validity(side: Side, archive: Archive) -> Outcome:
 
 
 def _objective(check: Check, runs: Side) -> Outcome:
-    failed = [
-        f"{'not observed' if value is None else f'{value:.6g}'} in {archive.run_id}"
+    told = [
+        (archive.run_id, "not observed" if value is None else f"{value:.6g}", met)
         for archive, value, met in zip(runs.archives, check.values, check.met, strict=True)
-        if not met
     ]
-    shown = ", ".join("not observed" if v is None else f"{v:.6g}" for v in check.values)
+    failed = [(run_id, value) for run_id, value, met in told if not met]
+    if not failed:
+        text = "is " + ", ".join(value for _, value, _ in told)
+    elif {value for _, value in failed} == {"not observed"}:
+        text = f"not observed, nobody told it: {', '.join(run_id for run_id, _ in failed)}"
+    else:
+        text = ", ".join(f"{value} in {run_id}" for run_id, value in failed)
     return Outcome(
-        kind="objectives",
-        name=check.expr,
-        state="FAIL" if failed else "pass",
-        text=", ".join(failed) if failed else f"is {shown}",
+        kind="objectives", name=check.expr, state="FAIL" if failed else "pass", text=text
     )

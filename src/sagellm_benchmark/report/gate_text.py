@@ -6,16 +6,17 @@ of what moves a terminal and are never read as markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
-from sagellm_benchmark.report.comparison.figures import named_figures
+from sagellm_benchmark.report.comparison.figures import Figure, named_figures
 from sagellm_benchmark.report.comparison.sides import Side
 from sagellm_benchmark.report.gate import FAILED, PASSED, Gate
-from sagellm_benchmark.report.regressions import DEFAULT_FIGURES
+from sagellm_benchmark.report.regressions import DEFAULT_FIGURES, Method, Regression
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -27,12 +28,7 @@ _WORDS = {"worse": "bold red", "better": "green", "cannot tell": "bold red"}
 
 def gate_text(gate: Gate, *, width: int, color: bool) -> str:
     """The whole text, ending in a line break."""
-    return _printed(list(_parts(gate)), width, color=color)
-
-
-def runs_text(sides: list[Side], *, width: int, color: bool) -> str:
-    """The runs alone, a line each."""
-    return _printed([_runs(sides)], width, color=color)
+    return printed(list(_parts(gate)), width, color=color)
 
 
 def verdict_line(gate: Gate) -> str:
@@ -52,42 +48,41 @@ def verdict_line(gate: Gate) -> str:
 
 
 def _parts(gate: Gate) -> Iterator[RenderableType]:
-    from rich.text import Text
-
-    yield _runs([side for side in (gate.baseline, gate.runs) if side is not None])
+    sides = [side for side in (gate.baseline, gate.runs) if side is not None]
+    yield run_table(sides, ["baseline", "run"] if gate.baseline else ["run"])
     yield _objectives(gate)
     if len(gate.runs.archives) > 1:
-        yield Text("Several runs repeat each other: each of them must meet every objective.", "dim")
-    if gate.regressions:
-        yield _regressions(gate)
-        for line in method_lines(gate):
-            yield Text(line, "dim")
-    for text in gate.warnings:
-        yield Text(f"warning: {snippet(text)}", "yellow")
-    for text in gate.notes:
-        yield Text(f"note: {snippet(text)}", "dim")
-    style = {PASSED: "bold green", FAILED: "bold red"}.get(gate.exit_code, "bold red")
-    yield Text(snippet(verdict_line(gate), 1000), style)
+        yield plain("Several runs repeat each other: each of them must meet every objective.")
+    if gate.baseline is not None:
+        names = ("baseline", "now")
+        yield regression_table(gate.regressions, names, "Against the baseline")
+        yield plain("\n".join(method_lines(gate.regressions, gate.rules.method)))
+    told = [f"warning: {snippet(text)}" for text in gate.warnings]
+    told += [f"note: {snippet(text)}" for text in gate.notes]
+    if told:
+        yield plain("\n".join(told))
+    style = "bold green" if gate.exit_code == PASSED else "bold red"
+    yield plain(snippet(verdict_line(gate), 1000), style)
 
 
-def method_lines(gate: Gate) -> list[str]:
-    """How the baseline was held against the runs, in words."""
-    method = gate.rules.method
-    tested = sum(one.difference is not None for one in gate.regressions)
+def method_lines(found: Sequence[Regression], method: Method) -> list[str]:
+    """How runs were held against each other, in words."""
+    tested = sum(one.difference is not None for one in found)
     test = "t-test of pairs of runs" if method.paired else "Welch's t-test of runs"
     lines = [
         f"{test}; {figures.plural(tested, 'figure')} asked about at once: p after Holm, intervals "
-        f"and the smallest change that 4 of 5 such gates would find after Bonferroni, "
+        f"and the smallest change that 4 of 5 such tests would find after Bonferroni, "
         f"confidence {figures.percent(method.confidence)}.",
     ]
     if method.max_regression:
         margin = f"A figure may become {figures.percent(method.max_regression)} worse"
     else:
-        margin = "No margin (--max-regression 0): any change for the worse that is no chance fails"
+        margin = "No margin (--max-regression 0): any change for the worse that is no chance counts"
     return [*lines, f"{margin}; an error rate has no margin."]
 
 
-def _runs(sides: list[Side]) -> Table:
+def run_table(sides: Sequence[Side], words: Sequence[str]) -> Table:
+    """A line a run, with what its side is called."""
     from rich.text import Text
 
     table = _table("Runs")
@@ -97,8 +92,7 @@ def _runs(sides: list[Side]) -> Table:
     table.add_column("verdict", no_wrap=True)
     for figure in shown:
         table.add_column(figure.label, justify="right")
-    for number, side in enumerate(sides):
-        word = "baseline" if len(sides) > 1 and not number else "run"
+    for word, side in zip(words, sides, strict=True):
         for archive in side.archives:
             verdict = archive.summary["verdict"]
             table.add_row(
@@ -107,7 +101,25 @@ def _runs(sides: list[Side]) -> Table:
                 Text(snippet(verdict["state"], 20), "" if verdict["valid"] else "bold red"),
                 *(figure.text(figure.of(archive.summary)) for figure in shown),
             )
+        if len(side.archives) > 1:
+            table.add_row(
+                word, f"mean of {len(side.archives)}", "", *_means(side, shown), style="bold"
+            )
     return table
+
+
+def _means(side: Side, shown: Sequence[Figure]) -> Iterator[str]:
+    """Of each figure the mean over runs, and the standard deviation between them."""
+    for figure in shown:
+        found = [figure.of(archive.summary) for archive in side.archives]
+        values = [value for value in found if value is not None]
+        if len(values) < 2:
+            yield figures.UNKNOWN
+            continue
+        mean = statistics.fmean(values)
+        spread = statistics.stdev(values)
+        relative = figures.percent(spread / mean) if mean and figure.unit != "share" else None
+        yield f"{figure.text(mean)} +- {relative or figure.text(spread)}"
 
 
 def _objectives(gate: Gate) -> Table:
@@ -125,31 +137,41 @@ def _objectives(gate: Gate) -> Table:
     return table
 
 
-def _regressions(gate: Gate) -> Table:
+def regression_table(found: Sequence[Regression], names: tuple[str, str], title: str) -> Table:
+    """A line a figure; `names` are those of the two sides."""
     from rich.text import Text
 
-    table = _table("Against the baseline")
-    for name in ("", "figure", "baseline", "now", "change", "interval", "p", "detectable from"):
-        right = name in ("baseline", "now", "change", "p", "detectable from")
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    for one in gate.regressions:
-        found = one.difference
+    table = _table(title)
+    columns = ("", "figure", *names, "change", "interval", "p", "detectable from")
+    for name in columns:
+        left = name in ("", "figure", "interval")
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    for one in found:
         word = Text(one.word, _WORDS.get(one.word, "dim"))
-        if found is None:
-            table.add_row(word, one.figure.label, *["-"] * 6)
-            continue
-        seen = found.minimum_detectable
-        table.add_row(
-            word,
-            one.figure.label,
-            one.figure.text(found.mean_a),
-            one.figure.text(found.mean_b),
-            one.step(found.change),
-            "-" if found.low is None else one.interval(),
-            "-" if found.p is None else f"{found.p:.3f}",
-            "-" if seen is None else one.step(seen).lstrip("+"),
-        )
+        table.add_row(word, one.figure.label, *_told(one))
     return table
+
+
+def _told(one: Regression) -> list[str]:
+    found = one.difference
+    if found is None:
+        return [figures.UNKNOWN] * 6
+    seen = found.minimum_detectable
+    return [
+        one.figure.text(found.mean_a),
+        one.figure.text(found.mean_b),
+        one.step(found.change),
+        figures.UNKNOWN if found.low == found.high else one.interval(),
+        figures.UNKNOWN if found.p is None else f"{found.p:.3f}",
+        figures.UNKNOWN if seen is None else one.step(seen).lstrip("+"),
+    ]
+
+
+def plain(text: str, style: str = "dim") -> RenderableType:
+    """Text that is nothing but text."""
+    from rich.text import Text
+
+    return Text(text, style)
 
 
 def _table(title: str) -> Table:
@@ -166,11 +188,12 @@ def _table(title: str) -> Table:
     )
 
 
-def _printed(parts: list[RenderableType], width: int, *, color: bool) -> str:
+def printed(parts: list[RenderableType], width: int, *, color: bool) -> str:
+    """Parts with a line between them, ending in a line break."""
     console = _console(width, color=color)
     with console.capture() as captured:
         for number, part in enumerate(parts):
-            if number and not isinstance(part, str):
+            if number:
                 console.print()
             console.print(part)
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())

@@ -71,7 +71,7 @@ def _page(gate: Gate) -> Iterator[str]:
         if len(own) > _ROWS:
             yield f"| {len(own) - _ROWS} more | | |"
         if kind == "baseline":
-            yield from ("", *map(_cell, method_lines(gate)))
+            yield from ("", *map(_cell, method_lines(gate.regressions, gate.rules.method)))
     for word, texts in (("warning", gate.warnings), ("note", gate.notes)):
         yield from (line for text in texts for line in ("", f"{word}: {_cell(text, 600)}"))
 
