@@ -73,6 +73,16 @@ OPTIONS: tuple[Option, ...] = (
         group="target",
         repeat=True,
     ),
+    Option(
+        "--scrape",
+        "read a server's metrics before, during and after the load, beside the target's own; may "
+        "be repeated; none reads nothing",
+        values.scrape,
+        (),
+        metavar="NAME=URL",
+        group="target",
+        repeat=True,
+    ),
     Option("--no-preflight", "do not ask the target before the load", group="target"),
     Option(
         "--output-length",

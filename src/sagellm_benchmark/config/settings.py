@@ -233,6 +233,20 @@ def _check_names(values: Mapping[str, Any]) -> None:
             "--model and --model-map exclude each other: --model goes with every row, --model-map "
             "renames the rows' own"
         )
+    _check_scrapes(values["scrape"])
+
+
+def _check_scrapes(scrapes: tuple[str, ...]) -> None:
+    """Each page once, under a name of its own."""
+    if "none" in scrapes and len(scrapes) > 1:
+        raise UsageError("--scrape none reads nothing: leave out the other --scrape, or the none")
+    names = [text.partition("=")[0] for text in scrapes]
+    urls = [text.partition("=")[2] for text in scrapes]
+    for name, url in zip(names, urls, strict=True):
+        if names.count(name) > 1:
+            raise UsageError(f"--scrape {name}: named twice; each page has a name of its own")
+        if urls.count(url) > 1:
+            raise UsageError(f"--scrape {name}: another --scrape has the same URL; keep one")
 
 
 def _check_leaving(values: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONE = re.compile("[\ud800-\udfff]")
@@ -151,6 +152,27 @@ def pairs(value: str) -> dict[str, str]:
             raise ValueError(f"names {key.strip()!r} twice")
         found[key.strip()] = content.strip()
     return found
+
+
+def scrape(value: str) -> str:
+    """A page of a server's metrics as `NAME=URL`, or `none`."""
+    if value == "none":
+        return value
+    # What was given may hold a password, and is not said again.
+    key, _, url = value.partition("=")
+    if not _NAME.fullmatch(key) or key == "none" or key.startswith("host"):
+        raise ValueError(
+            "must be NAME=URL or none; a name is 1 to 64 letters, digits, '.', '_' or '-', and "
+            "begins with no 'host'"
+        )
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError(f"{key}: must be http://ADDRESS:PORT/PATH or https://ADDRESS:PORT/PATH")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise ValueError(f"{key}: the URL must not hold a user, a password or a fragment")
+    if " " in url or not (url.isascii() and url.isprintable()):
+        raise ValueError(f"{key}: percent-encode spaces and what is not ASCII")
+    return value
 
 
 def warmup(value: str) -> tuple[str, float]:
