@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from sagellm_benchmark.load.users import ClosedLoopUser  # noqa: F401
+from sagellm_benchmark.users import ClosedLoopUser  # noqa: F401

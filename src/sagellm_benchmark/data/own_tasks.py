@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from locust import between, task
 
-from sagellm_benchmark.load.gateway import GatewayUser
+from sagellm_benchmark.users import GatewayUser
 
 
 class Chat(GatewayUser):

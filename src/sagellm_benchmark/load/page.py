@@ -67,7 +67,11 @@ def guard(environment: Environment, inputs: Inputs, busy: Callable[[], str | Non
             reason = _bad_form(environment, inputs) or busy()
         else:
             return None
-        return None if reason is None else _no(environment, reason)
+        if reason is not None:
+            return _no(environment, reason)
+        if not request.form.get("run_time"):
+            options.run_time = None  # Locust would keep that of the run before, and not obey it
+        return None
 
     app.wsgi_app = _closed(app.wsgi_app)  # type: ignore[method-assign]
     if not _loopback(options.web_host) and not options.web_login:

@@ -117,6 +117,8 @@ class Series:
         counters: Of the last sample.
         elapsed_s: Of the last sample.
         revision: Samples so far.
+        points: In order.
+        tokens: Token frames that came, those on the wire among them.
     """
 
     def __init__(
@@ -132,7 +134,7 @@ class Series:
         self._limit = limit
         self._width_s = 0.0
         self._merging: int | None = None
-        self._tokens = self._ended_tokens = 0
+        self.tokens = self._ended_tokens = 0
         self._renew()
 
     def _renew(self) -> None:
@@ -198,20 +200,20 @@ class Series:
         self, at_s: float, counters: Counters, rows: Latencies, gaps: Gaps, good: np.ndarray
     ) -> Point:
         before = self.counters
-        tokens = max(self._ended_tokens + counters.tokens_in_flight, self._tokens)
+        tokens = max(self._ended_tokens + counters.tokens_in_flight, self.tokens)
         point = Point(
             self.elapsed_s,
             at_s,
             planned=max(counters.planned - before.planned, 0),
             sent=max(counters.sent - before.sent, 0),
-            tokens=tokens - self._tokens,
+            tokens=tokens - self.tokens,
             in_flight=counters.in_flight,
             ok=int(rows.ok.sum()),
             failed=int(rows.failed.sum()),
             measured=int(rows.table.size),
             good=int(good.sum()),
         )
-        self._tokens = tokens
+        self.tokens = tokens
         for name in CHARTED:
             if name == "itl_ms":
                 histogram = gaps.itl

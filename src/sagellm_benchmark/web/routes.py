@@ -1,0 +1,144 @@
+"""What the live page answers: the page, its figures, finished runs and their reports, the metrics.
+
+All of it lies under `/llm` (`/metrics` apart) behind Locust's login, where there is one, and below
+`--web-base-path`. Starting and stopping are Locust's own `/swarm` and `/stop`, behind their guard.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, redirect, render_template, request, send_from_directory
+from locust.env import Environment
+
+from sagellm_benchmark import __version__
+from sagellm_benchmark.load.coordinator import Coordinator
+from sagellm_benchmark.load.dispatch import Role
+from sagellm_benchmark.web import form
+from sagellm_benchmark.web.openmetrics import CONTENT_TYPE, exposition
+from sagellm_benchmark.web.runs import Runs
+from sagellm_benchmark.web.watch import Watch
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HERE = Path(__file__).parent
+
+
+def blueprint(environment: Environment, coordinator: Coordinator, watch: Watch) -> Blueprint:
+    """The routes, to be registered with Locust's application."""
+    web_ui, options = environment.web_ui, environment.parsed_options
+    runs = Runs(options.out or "runs")
+    page = Blueprint(
+        "llm",
+        __name__,
+        url_prefix=options.web_base_path or None,
+        template_folder=str(_HERE / "templates"),
+    )
+
+    # Before Locust 2.47 its page stopped a test by GET.
+    stops = list(web_ui.app.url_map.iter_rules("locust.stop"))
+    stop_method = "POST" if any("POST" in rule.methods for rule in stops) else "GET"
+
+    def route(path: str) -> Any:
+        def add(answer: Any) -> Any:
+            return page.route(path)(web_ui.auth_required_if_enabled(answer))
+
+        return add
+
+    @route("/llm")
+    def live() -> Response:
+        return _html(
+            "llm/page.html",
+            version=__version__,
+            groups=form.groups(environment, coordinator),
+            traces=form.traces(environment, coordinator),
+            chooses=coordinator.inputs.offer.open,
+            given=coordinator.inputs.given_trace,
+            trace=options.trace,
+            hosts=form.hosts(coordinator),
+            host=environment.host,
+            stop_method=stop_method,
+            tasks=coordinator.role is Role.TASKS,
+            users=options.num_users or 1,
+            run_time=options.run_time or "",
+            login=options.web_login,
+        )
+
+    @route("/llm/series")
+    def series() -> Response:
+        return _json(_series(watch))
+
+    @route("/llm/runs")
+    def finished() -> Response:
+        return _json({"runs": runs.lines()})
+
+    @route("/llm/runs/<run_id>/report")
+    def report(run_id: str) -> Any:
+        directory = runs.directory(run_id)
+        if directory is None:
+            return _html("llm/message.html", title="No such run", run_id=run_id), 404
+        if not (directory / "report.html").is_file():
+            return _html(
+                "llm/message.html", title="No report", run_id=run_id, directory=directory
+            ), 404
+        # Its own policy stands in the file.
+        return send_from_directory(directory.resolve(), "report.html", max_age=0)
+
+    @route("/metrics")
+    def metrics() -> Response:
+        return Response(exposition(watch), content_type=CONTENT_TYPE)
+
+    @page.route("/llm/")
+    def slash() -> Any:
+        return redirect("../llm")
+
+    @page.route("/llm/static/<name>")
+    def static(name: str) -> Response:
+        if name == "style.css":  # the look of the report
+            folder = Path(str(resources.files("sagellm_benchmark.report.html")))
+            return send_from_directory(folder, name)
+        return send_from_directory(_HERE / "static", name)
+
+    return page
+
+
+def _series(watch: Watch) -> dict[str, Any]:
+    """All that has changed since the page asked last, and the figures so far."""
+    series, facts = watch.series, watch.facts
+    found: dict[str, Any] = {"state": watch.state, "message": watch.message, "run": None}
+    if series is None:
+        return found
+    same = request.args.get("run") == facts["run_id"]
+    since = request.args.get("since", 0, int) if same else 0
+    return {
+        **found,
+        "run": facts,
+        "revision": series.revision,
+        "points": series.columns(since),
+        "progress": watch.progress(),
+        "figures": watch.view(),
+        "workers": watch.workers,
+    }
+
+
+def _message(title: str, run_id: str, **more: Any) -> Response:
+    return _html("llm/message.html", title=title, run_id=run_id, **more)
+
+
+def _json(content: Any) -> Response:
+    answer = Response(msgspec.json.encode(content), content_type="application/json")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _html(template: str, **values: Any) -> Response:
+    answer = Response(render_template(template, **values), content_type="text/html; charset=utf-8")
+    answer.headers["Content-Security-Policy"] = _POLICY
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
