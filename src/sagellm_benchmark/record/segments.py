@@ -19,7 +19,7 @@ from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.record.record import SCHEMA, RequestRecord
 
-R = TypeVar("R", RequestRecord, Outline)
+R = TypeVar("R", bound=RequestRecord | Outline)
 
 WRITE_AT = 256 * 1024
 """Bytes that are held back at most before they are written without waiting for `flush`."""

@@ -14,8 +14,8 @@ import numpy as np
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.latency import Latencies
-from sagellm_benchmark.record.archive import Archive
 from sagellm_benchmark.record.buckets import middle_us
+from sagellm_benchmark.record.glance import GlanceAtItl, glances
 from sagellm_benchmark.report.comparison.sides import Side
 
 PER_REQUEST = ("ttft_ms", "tpot_ms", "e2e_ms")
@@ -79,21 +79,23 @@ def samples(side: Side) -> Samples:
     """
     tables, itl = [], Histogram()
     for archive in side.archives:
-        columns = columns_of(archive)
+        columns = Columns()
+        for record in glances(archive, GlanceAtItl):
+            columns.outline(record)
+            if record.measured:
+                _count(itl, record)
         table = columns.table()
         tables.append(table[~table["warmup"]])
-        itl.merge(columns.gaps.total().itl)
     whole = Latencies(np.concatenate(tables))
     ok = whole.where(whole.ok & ~np.isnan(whole.table["sent"]))
     return Samples(ok.table["sent"], {name: ok[name] for name in PER_REQUEST}, itl)
 
 
-def columns_of(archive: Archive) -> Columns:
-    """All records of a run, in memory."""
-    columns = Columns()
-    for record in archive.records():
-        columns.add(record)
-    return columns
+def _count(itl: Histogram, record: GlanceAtItl) -> None:
+    if record.counted_gaps is not None:
+        itl.add_counts(record.counted or record.counted_gaps)
+    else:
+        itl.add(record.latencies.itl_list)
 
 
 def _distribution(values: np.ndarray) -> Distribution:

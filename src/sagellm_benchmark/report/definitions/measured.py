@@ -18,6 +18,7 @@ from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.slo import Slo, parse_slos
 from sagellm_benchmark.record.archive import Archive
+from sagellm_benchmark.record.glance import GlanceAtGaps, glances
 
 
 @dataclass(frozen=True)
@@ -90,16 +91,21 @@ def measured(archive: Archive) -> Measured:
     Raises:
         InputError: A file of its records cannot be read, or holds what is no record.
     """
-    columns, first_gaps = Columns(), array("d")
-    for record in archive.records():
-        columns.add(record)
-        if record.status == "ok" and not record.warmup and record.chunk_gaps_ms:
-            first_gaps.append(record.chunk_gaps_ms[0])
+    columns, gaps, first_gaps = Columns(), Histogram(), array("d")
+    for record in glances(archive, GlanceAtGaps):
+        columns.outline(record)
+        if not record.measured:
+            continue
+        if record.counted is not None:
+            gaps.add_counts(record.counted)
+        elif record.gaps_ms:
+            gaps.add(record.gaps_ms)
+            first_gaps.append(record.gaps_ms[0])
     table = columns.table()
     return Measured(
         summary=archive.summary,
         rows=Latencies(table[~table["warmup"]]),
-        gaps=columns.gaps.total().chunk_gap,
+        gaps=gaps,
         first_gaps=np.frombuffer(first_gaps, dtype=float),
         slos=parse_slos(archive.manifest["settings"]["slo"]["value"]),
     )
