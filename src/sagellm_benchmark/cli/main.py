@@ -20,6 +20,7 @@ from sagellm_benchmark.cli import (
     gate,
     locustfile,
     merge,
+    report,
     run,
     sim,
     trace,
@@ -104,6 +105,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, check, run, compare, gate, export, merge, locustfile, trace, sim):
+    for command in (demo, check, run, report, compare, gate, export, merge, locustfile, trace, sim):
         command.add_parser(commands)
     return parser

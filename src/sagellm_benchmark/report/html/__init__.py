@@ -6,14 +6,14 @@ script but the switch between light and dark, and nothing in it that text from o
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from sagellm_benchmark.record.archive import Archive
+from sagellm_benchmark.report.files import write_whole
 
 
 def write_report(archive: Archive, path: Path) -> None:
-    """Write the report of a run, whole or not at all.
+    """Write the report of a run, whole or not at all; for the owner alone where replies are kept.
 
     Raises:
         InputError: The run has no records, or a line is none.
@@ -21,19 +21,5 @@ def write_report(archive: Archive, path: Path) -> None:
     """
     from sagellm_benchmark.report.html.page import page
 
-    write_whole(path, page(archive))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fresh.write_text(text, encoding="utf-8", newline="\n")
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
+    kept = archive.manifest["settings"]["keep_content"]["value"]
+    write_whole(path, page(archive), private=kept != "none")

@@ -28,7 +28,8 @@ _CLASSES = 48
 _LEAST_CLASSES = 12
 _LEAST_MS = 1e-3
 _LEAST_FACTOR = 1.5
-_LOWEST = 0.005
+_LOWEST = 0.01
+_FAR_BELOW = 20
 
 _PARTS = (
     ("ttft_ms", "TTFT", "ttft_from_due_ms"),
@@ -157,10 +158,12 @@ def _classes(sets: Sequence[Weighed], many: int) -> tuple[Axis, np.ndarray]:
 
 
 def _lowest(weighed: Weighed) -> float:
-    """What all but few values reach."""
+    """What all but few values reach, and none that are decades below the middle."""
     values, weights = weighed
     risen = np.cumsum(weights)
-    return float(values[np.searchsorted(risen, _LOWEST * risen[-1], side="right")])
+    places = np.searchsorted(risen, np.array([_LOWEST, 0.5]) * risen[-1], side="right")
+    least, middle = values[places].tolist()
+    return max(least, middle / _FAR_BELOW)
 
 
 def _narrow_axis(low: float, high: float) -> Axis:
