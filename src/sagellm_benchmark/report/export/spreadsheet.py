@@ -22,10 +22,11 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 def csv_lines(records: Iterable[RequestRecord]) -> Iterator[bytes]:
     """The head and a line a record, without line ends."""
     line = StringIO()
-    writer = csv.writer(line, lineterminator="")
+    # Older Pythons quote those of these two characters that end a line, and no others.
+    writer = csv.writer(line, lineterminator="\r\n")
     for cells in _rows(records):
         writer.writerow(cells)
-        yield line.getvalue().encode()
+        yield line.getvalue()[:-2].encode()
         line.seek(0)
         line.truncate()
 

@@ -1,0 +1,3 @@
+"""Tests of what other programs read."""
+
+from __future__ import annotations
