@@ -33,6 +33,7 @@ from sagellm_benchmark.load.outage import Outage
 from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.page import guard
 from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.load.scraper import PageOfMetrics, Scraper, find_pages
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.signals import Signals
 from sagellm_benchmark.load.target import Target, resolve_all
@@ -53,6 +54,7 @@ class Prepared:
     targets: tuple[Target, ...]
     server: Server
     plan: Plan | None
+    pages: tuple[PageOfMetrics, ...] = ()
     identity: Identity | None = None
 
 
@@ -135,7 +137,7 @@ class Coordinator:
         inputs.say_plan(settings, plan, targets, server)
         if settings.plan:
             raise SystemExit(0)
-        return Prepared(settings, targets, server, plan)
+        return Prepared(settings, targets, server, plan, find_pages(settings, targets))
 
     def _on_test_start(self, **_: Any) -> None:
         self._finished.wait()
@@ -174,6 +176,7 @@ class Coordinator:
         self.vitals = Vitals(run)
         for watcher in self.watchers:
             watcher.began(run)
+        run.scraper = Scraper(prepared.pages, run)
         self._driver = Driver(self.environment, run, self.role, self._broke)
         self._driving = self._spawn(self._drive, run, self._driver)
 

@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagellm_benchmark.clock import now, utc
@@ -58,7 +58,8 @@ def finish(
     """
     run.health.stop()
     run.recorder.close()
-    summary = summarize(columns, _facts(run, manifest, interrupted, aborted))
+    facts = _facts(run, manifest, interrupted, aborted)
+    summary = summarize(columns, replace(facts, servers=run.scraper.end()))
     summary["notes"] = [*manifest.remarks, *summary["notes"]]
     verdict = summary["verdict"]
     try:

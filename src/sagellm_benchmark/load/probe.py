@@ -118,8 +118,8 @@ class Probe:
         ear = PageEar()
         limit_s = min(GET_S, self.left_s)
         try:
-            with _connected(self.target, limit_s) as stream:
-                _converse(stream, payload, ear, limit_s)
+            with connected(self.target, limit_s) as stream:
+                converse(stream, payload, ear, limit_s)
         except (OSError, ValueError, *HTTP_ERRORS) as error:
             words = self._words(error, limit_s)
             raise NoAnswerError(f"--host {self.target.url}: GET {path} failed: {words}") from None
@@ -150,10 +150,10 @@ class Probe:
         limit_s = max(0.0, min(self._each_s, self.left_s))
         timeline.sent_ns = now()
         try:
-            with _connected(self.target, limit_s) as stream:
+            with connected(self.target, limit_s) as stream:
                 timeline.connected_ns = now()
                 spent_s = (timeline.connected_ns - timeline.sent_ns) / NS_PER_S
-                _converse(stream, payload, ear, limit_s - spent_s)
+                converse(stream, payload, ear, limit_s - spent_s)
         except TimeoutError as error:
             # Of an answer that is complete, and held open, this changes nothing.
             reply.abandon(Status.TIMEOUT, None, "total", self._words(error, limit_s), now())
@@ -180,7 +180,7 @@ class Probe:
         return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _connected(target: Target, limit_s: float) -> socket.socket:
+def connected(target: Target, limit_s: float) -> socket.socket:
     """A connection to the first of the target's addresses that answers, TLS included."""
     until_s = time.monotonic() + limit_s
     failure: OSError = OSError("no address")
@@ -199,7 +199,7 @@ def _connected(target: Target, limit_s: float) -> socket.socket:
     raise failure
 
 
-def _converse(stream: socket.socket, payload: bytes, ear: Ear, limit_s: float) -> None:
+def converse(stream: socket.socket, payload: bytes, ear: Ear, limit_s: float) -> None:
     """Send, then read until the ear has enough."""
     until_s = time.monotonic() + limit_s
     stream.settimeout(_left(until_s))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from locust.env import Environment
@@ -38,6 +38,9 @@ from sagellm_benchmark.trace.prompts import Prompts
 from sagellm_benchmark.trace.tokenizer import Tokenizer
 from sagellm_benchmark.wire.outcome import Outcome
 from sagellm_benchmark.wire.states import CODES, Status
+
+if TYPE_CHECKING:
+    from sagellm_benchmark.load.scraper import Scraper
 
 REQUEST_TYPE = "LLM"
 WORKER = "local"
@@ -103,6 +106,7 @@ class Run:
         self.plan = plan
         self.tokenizer = tokenizer
         self._recounts = _recounts(settings, tokenizer)
+        self.scraper: Scraper | None = None
         self.stopping = False
         self._next_seq = place.first_seq
         self.anchor = place.anchor

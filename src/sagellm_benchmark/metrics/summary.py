@@ -20,6 +20,7 @@ from sagellm_benchmark.metrics.fidelity import fidelity
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.ledger import Ledger
 from sagellm_benchmark.metrics.notes import notes, shared_stamp_fraction
+from sagellm_benchmark.metrics.server import observed, remarks
 from sagellm_benchmark.metrics.slices import SlicedGaps
 from sagellm_benchmark.metrics.slo import Slo, evaluate
 from sagellm_benchmark.metrics.stalls import stalls
@@ -52,6 +53,7 @@ class RunFacts:
         write_failure: `Recorder.failed`.
         interrupted: The signal that ended the run, by name.
         aborted: Why the run ended itself.
+        servers: Blocks of `server_metrics`.
         thresholds: Of the verdict.
     """
 
@@ -68,6 +70,7 @@ class RunFacts:
     write_failure: str | None = None
     interrupted: str | None = None
     aborted: str | None = None
+    servers: Sequence[Mapping[str, Any]] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
@@ -78,6 +81,7 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
     measured = whole.where(~table["warmup"])
     run = Selection(measured, columns.gaps.total(), _duration(measured.table))
     common = blocks(run, facts.slos)
+    common["protocol_metrics"] = observed(common["protocol_metrics"], facts.servers)
     all_counts = {**counts(table), "planned": facts.planned}
     lag = fidelity(measured, closed=facts.closed)
     generator = _generator(facts.generator, whole, measured)
@@ -121,7 +125,9 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
         "steady": _steady(window, measured, columns.gaps, facts.slos),
         "steady_reason": window.reason if isinstance(window, Unsteady) else None,
         "protocol_metrics": common["protocol_metrics"],
-        "notes": notes(
+        "server_metrics": list(facts.servers),
+        "notes": remarks(facts.servers)
+        + notes(
             whole,
             measured,
             *_hosts(columns, table),
