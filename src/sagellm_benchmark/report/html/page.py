@@ -165,14 +165,14 @@ def _kind(kind: Kind) -> dict[str, Any]:
     record = kind.example
     error = record.error
     return {
-        "count": figures.count(kind.count),
+        "count": figures.count(kind.tally.count),
         "status": record.status,
         "code": error and error.code,
         "message": snippet(error.message if error else (record.reason or record.status), 500),
         "first": record.request_id,
         "example": [
             *_example(record),
-            ("others", ", ".join(f"seq {seq}" for seq in kind.seqs if seq != record.seq)),
+            ("others", ", ".join(f"seq {seq}" for seq in kind.tally.seqs if seq != record.seq)),
         ],
         "text": _cut(record.text),
     }

@@ -35,18 +35,24 @@ _SLOWEST = 5
 
 
 @dataclass
-class Kind:
-    """Requests that failed alike.
+class Tally:
+    """Requests that failed alike, counted.
 
     Attributes:
         count: How many.
         seqs: Of the first of them that were read.
-        example: The one of the lowest `seq` among those.
     """
 
     count: int = 0
     seqs: list[int] = field(default_factory=list)
-    example: RequestRecord | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Requests that failed alike, and the one of the lowest `seq` among those that were noted."""
+
+    tally: Tally
+    example: RequestRecord
 
 
 @dataclass(frozen=True)
@@ -85,20 +91,18 @@ def read_requests(archive: Archive) -> Requests:
     Raises:
         InputError: There are none, or a line is no record.
     """
-    columns, places, kinds = Columns(), _Places(), dict[tuple[str, str | None, str], Kind]()
+    columns, places, tallies = Columns(), _Places(), dict[tuple[str, str | None, str], Tally]()
     outlines = archive.outlines()
     for outline in outlines:
         columns.outline(outline)
         places.add(outline.seq, outlines.segment, outlines.offset)
         if outline.status != "ok" and not has_left(outline.status, outline.reason):
-            _fail(kinds, outline)
+            _fail(tallies, outline)
     places.settle()
     latencies = Latencies(columns.table())
     kept = _measured_ok(latencies)
-    shown = sorted(kinds.values(), key=lambda kind: (-kind.count, kind.seqs))[:KINDS]
+    shown = sorted(tallies.values(), key=lambda each: (-each.count, each.seqs))[:KINDS]
     look = _Look(archive, places)
-    for kind in shown:
-        kind.example = next(look.up([min(kind.seqs)]))
     every = max(1, -(-kept.table.size // GAP_SAMPLE))
     gaps = Gaps()
     for record in look.up(kept.table["seq"][::every].tolist()):
@@ -106,8 +110,8 @@ def read_requests(archive: Archive) -> Requests:
     return Requests(
         latencies=latencies,
         groups=list(columns.groups),
-        kinds=shown,
-        more_kinds=len(kinds) - len(shown),
+        kinds=[Kind(tally, next(look.up([min(tally.seqs)]))) for tally in shown],
+        more_kinds=len(tallies) - len(shown),
         slowest={name: list(look.up(_slowest(kept, name))) for name in ("ttft_ms", "e2e_ms")},
         gaps=gaps,
         gap_every=every,
@@ -115,16 +119,14 @@ def read_requests(archive: Archive) -> Requests:
     )
 
 
-def _fail(kinds: dict[tuple[str, str | None, str], Kind], outline: Outline) -> None:
+def _fail(tallies: dict[tuple[str, str | None, str], Tally], outline: Outline) -> None:
     key = kind_of(outline)
-    kind = kinds.get(key)
-    if kind is None:
-        if len(kinds) >= _MOST_KINDS:  # every message another: the rest is told by state alone
-            key = (outline.status, None, "")
-        kind = kinds.setdefault(key, Kind())
-    kind.count += 1
-    if len(kind.seqs) < _SEQS:
-        kind.seqs.append(outline.seq)
+    if key not in tallies and len(tallies) >= _MOST_KINDS:
+        key = (outline.status, None, "")  # every message another: the rest is told by state alone
+    tally = tallies.setdefault(key, Tally())
+    tally.count += 1
+    if len(tally.seqs) < _SEQS:
+        tally.seqs.append(outline.seq)
 
 
 def _measured_ok(latencies: Latencies) -> Latencies:
