@@ -12,6 +12,11 @@ from sagellm_benchmark.cli.main import main
 from sagellm_benchmark.record.archive import open_archive
 from sagellm_benchmark.wire.states import Status
 
+SCRAPE = (
+    '{"schema":"sagellm.scrape/1","t_s":1,"name":"s","url":"http://s","phase":"during",'
+    '"error":null,"values":{"x":1}}\n'
+)
+
 
 def merge(*directories, out=None):
     """The exit code."""
@@ -67,13 +72,13 @@ def test_into_a_new_directory(tmp_path, capsys):
     """The sources stay as they are; the new one is a run's directory, scrapes and all."""
     run = write_run(tmp_path / "r", [record(0)])
     write_segment(run / "workers" / "w1", "w1", [record(1)])
-    (run / "scrapes.jsonl").write_text("{}\n")
+    (run / "scrapes.jsonl").write_text(SCRAPE)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     out = tmp_path / "whole"
     assert merge(run, out=out) == 3
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert [one.seq for one in open_archive(out).records()] == [0, 1]
-    assert (out / "scrapes.jsonl").read_text() == "{}\n"
+    assert (out / "scrapes.jsonl").read_text() == SCRAPE
     assert merge(run, out=out) == 2
     assert "exists; choose another name" in capsys.readouterr().err
 

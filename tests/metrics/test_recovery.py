@@ -11,6 +11,7 @@ from record.directories import STARTED_AT, manifest
 from record.outcomes import UNIX_S, record
 from sagellm_benchmark.clock import utc
 from sagellm_benchmark.metrics.recovery import Start, own_summary, recover
+from sagellm_benchmark.record.scrapes import Scrape
 
 FOUND = {"segments": 1}
 GENERATOR = {
@@ -41,19 +42,29 @@ def test_the_runs_own_figures(seed):
     records = mixed_run(200, seed)
     own = ended(records)
     own["notes"] = ["a remark", *own["notes"]]
-    own["server_metrics"] = [{"name": "s"}]
     again = recovered(records[::-1], own)
     assert again.pop("merged") == {"segments": 1, "ended": True}
     assert again == own
 
 
 def test_what_servers_told_is_kept():
-    """A scraped figure stands in no record."""
+    """A scraped figure stands in no record: of a run that ended it is what the run made of it."""
     records = mixed_run(20, 1)
-    own = ended(records)
-    own["protocol_metrics"]["peak_mem_mb"] = 70_000
-    own["protocol_metrics"]["unobserved"].remove("peak_mem_mb")
+    told = {"figures": {"peak_mem_mb": {"value": 70_000, "from": "x", "unit": "MB"}}, "notes": []}
+    own = ended(records, servers=[{"name": "s", "kind": "sagellm", "untold": [], **told}])
+    assert own["protocol_metrics"]["peak_mem_mb"] == 70_000
     assert recovered(records, own)["protocol_metrics"] == own["protocol_metrics"]
+
+
+def test_what_servers_told_is_read():
+    """Of a run that did not end it is made from what was scraped so far."""
+    page = {"name": "s", "url": "http://s/metrics"}
+    level = "vllm:num_requests_running"
+    scrapes = [Scrape(t_s=1.0, phase="during", values={level: 3.0}, **page)]
+    told = manifest(rows=1)
+    found = recover(columns_of([record(0)]), told, None, Start(), FOUND, scrapes)
+    (block,) = found["server_metrics"]
+    assert (block["name"], block["kind"], block["scrapes"]) == ("s", "vllm", 1)
 
 
 def test_a_run_that_did_not_end():

@@ -91,6 +91,7 @@ def _summary(assembly: Assembly, own: dict[str, Any] | None, out: Path) -> dict[
     from sagellm_benchmark.metrics.recovery import Start, own_summary, recover
     from sagellm_benchmark.record.merged import MergedSegment
     from sagellm_benchmark.record.record import RequestRecord
+    from sagellm_benchmark.record.scrapes import read_scrapes
 
     decode = msgspec.json.Decoder(RequestRecord).decode
     columns, start = Columns(), Start()
@@ -101,8 +102,14 @@ def _summary(assembly: Assembly, own: dict[str, Any] | None, out: Path) -> dict[
             columns.add(record)
             start.add(record)
             segment.add(path, line)
-        found = asdict(assembly.counts)
-        summary = recover(columns, assembly.sources.manifest, own_summary(own), start, found)
+        summary = recover(
+            columns,
+            assembly.sources.manifest,
+            own_summary(own),
+            start,
+            asdict(assembly.counts),
+            read_scrapes(assembly.sources.directory),
+        )
         segment.close()
     except BaseException:
         segment.abandon()

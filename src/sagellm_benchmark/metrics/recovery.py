@@ -8,18 +8,20 @@ whose records are not those that its own summary counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from sagellm_benchmark.clock import utc
 from sagellm_benchmark.metrics.columns import Columns
+from sagellm_benchmark.metrics.server import server_metrics
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.metrics.summary import RunFacts, summarize
 from sagellm_benchmark.metrics.thresholds import Thresholds
 from sagellm_benchmark.record.record import RequestRecord
+from sagellm_benchmark.record.scrapes import Scrape
 
 BLOCK = "merged"
 """The key of a summary that says how it was put together."""
@@ -56,6 +58,7 @@ def recover(
     own: Mapping[str, Any] | None,
     start: Start,
     found: Mapping[str, Any],
+    scrapes: Iterable[Scrape] = (),
 ) -> dict[str, Any]:
     """Make the summary.
 
@@ -65,9 +68,12 @@ def recover(
         own: What the run wrote at its end; None where it did not end.
         start: Its second 0.
         found: What was put together; goes into the summary under `merged`.
+        scrapes: What servers said of themselves; read where the run did not end.
     """
     records = len(columns.table())
-    fresh = summarize(columns, _facts(manifest, own, start, records))
+    servers = server_metrics(scrapes) if own is None else own.get("server_metrics", ())
+    facts = _facts(manifest, own, start, records)
+    fresh = summarize(columns, replace(facts, servers=servers))
     block = {**found, "ended": own is not None}
     if own is None:
         rows = _rows(manifest, records)
@@ -75,7 +81,6 @@ def recover(
         fresh["notes"] = [*manifest.get("remarks", ()), *fresh["notes"]]
         _spoil(fresh, _unended(fresh))
         return {**fresh, BLOCK: block}
-    _keep_the_servers(fresh, own)
     fresh["fidelity"] = {**own["fidelity"], **fresh["fidelity"]}
     if fresh["counts"] == own["counts"]:
         fresh |= {"verdict": own["verdict"], "notes": own["notes"]}
@@ -120,14 +125,6 @@ def _generator(block: Mapping[str, Any]) -> dict[str, Any]:
     """What the run measured of itself, as `summarize` takes it."""
     known = {key: value for key, value in block.items() if key not in _OF_RECORDS}
     return {**known, "stalls": [[each["start_s"], each["end_s"]] for each in block["stalls"]]}
-
-
-def _keep_the_servers(fresh: dict[str, Any], own: Mapping[str, Any]) -> None:
-    """What the servers told the run is in no record."""
-    metrics, told = fresh["protocol_metrics"], own["protocol_metrics"]
-    for name in [name for name in metrics["unobserved"] if name not in told["unobserved"]]:
-        metrics["unobserved"].remove(name)
-        metrics[name] = told[name]
 
 
 def _unended(fresh: Mapping[str, Any]) -> str:
