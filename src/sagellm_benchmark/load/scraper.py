@@ -20,7 +20,7 @@ from gevent.event import Event
 
 from sagellm_benchmark.clock import NS_PER_S, now
 from sagellm_benchmark.config.settings import Settings
-from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.errors import InputError, UsageError
 from sagellm_benchmark.load.probe import connected, converse
 from sagellm_benchmark.load.target import Target, resolve
 from sagellm_benchmark.metrics.openmetrics import name_of, numbers, samples
@@ -30,6 +30,7 @@ from sagellm_benchmark.record.scrapes import (
     BEFORE,
     DURING,
     HOST,
+    INTERVAL_S,
     Scrape,
     ScrapeFile,
     read_scrapes,
@@ -39,9 +40,6 @@ from sagellm_benchmark.wire.http import HTTP_ERRORS, Framing, request_bytes
 
 if TYPE_CHECKING:
     from sagellm_benchmark.load.run import Run
-
-INTERVAL_S = 5.0
-"""Between two readings during the load."""
 
 FIRST_S = 1.0
 """From the start of the load to the first reading, so that a short one has one."""
@@ -160,7 +158,11 @@ class Scraper:
         if self._file is None:
             return []
         self._file.close()
-        return server_metrics(read_scrapes(self._run.identity.directory))
+        try:
+            return server_metrics(read_scrapes(self._run.identity.directory))
+        except (OSError, InputError) as error:
+            log.warning("no server metrics: %s", error)
+            return []
 
     def _watch(self) -> None:
         wait_s = FIRST_S
@@ -169,12 +171,15 @@ class Scraper:
             wait_s = INTERVAL_S
 
     def _round(self, phase: str) -> None:
-        """Read all pages, side by side."""
-        gevent.joinall([gevent.spawn(self._read, page, phase) for page in list(self._pages)])
+        """Read all pages, side by side, and keep what they said, in their order."""
+        readings = [gevent.spawn(self._read, page, phase) for page in self._pages]
+        try:
+            for reading in readings:
+                self._file.append(reading.get())
+        except OSError as failure:
+            self._give_up(failure)
 
-    def _read(self, page: PageOfMetrics, phase: str) -> None:
-        if self._file is None:
-            return
+    def _read(self, page: PageOfMetrics, phase: str) -> Scrape:
         error, values = None, {}
         origin_ns = self._run.origin_ns
         t_s = None if phase == BEFORE else round((now() - origin_ns) / NS_PER_S, 6)
@@ -184,14 +189,9 @@ class Scraper:
             error = snippet(_words(failure), _LINE, self._run.secrets)
         if phase == BEFORE and _has_none(page, error):
             self._pages.remove(page)
-        scrape = Scrape(
+        return Scrape(
             t_s=t_s, name=page.name, url=page.url, phase=phase, error=error, values=values
         )
-        try:
-            if self._file is not None:
-                self._file.append(scrape)
-        except OSError as failure:
-            self._give_up(failure)
 
     def _give_up(self, error: OSError) -> None:
         log.warning("scrapes.jsonl cannot be written: %s; no server metrics", error.strerror)

@@ -197,7 +197,7 @@ def _rise(growth: Growth, rise: Rise) -> Figure:
     counted = sum(
         value
         for labels, value in grown.items()
-        if dict(labels).get("status", "").startswith(rise.status)
+        if all(dict(labels).get(name, "").startswith(begins) for name, begins in rise.where)
     )
     return {"value": counted * rise.scale, "from": f"{name}, {_GROWTH}", "unit": rise.unit}
 

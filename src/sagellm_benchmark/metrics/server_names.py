@@ -25,14 +25,14 @@ class Rise:
         names: The server's, the newest first.
         unit: Of the figure.
         scale: Our units in one of the server's.
-        status: How the label `status` begins of what counts; "" counts all.
+        where: Labels, and how their values begin in what counts; all of it counts without.
     """
 
     field: str
     names: Names
     unit: str
     scale: float = 1.0
-    status: str = ""
+    where: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,24 +117,16 @@ class Kind:
 CACHE_CONFIG = "vllm:cache_config_info"
 """A sample of 1 whose labels hold the size of vLLM's KV cache."""
 
+_ANSWERED = ("sagellm_gateway_http_requests_total",)
+_POST = ("method", "POST")
 _PREFIX = Share("prefix_hit_rate", "prefix_cache_hits", "prefix_cache_queries")
 
 KINDS: Mapping[str, Kind] = {
     SAGELLM: Kind(
         rises=(
-            Rise("gateway_responses", ("sagellm_gateway_http_requests_total",), "responses"),
-            Rise(
-                "gateway_client_errors",
-                ("sagellm_gateway_http_requests_total",),
-                "responses",
-                status="4",
-            ),
-            Rise(
-                "gateway_server_errors",
-                ("sagellm_gateway_http_requests_total",),
-                "responses",
-                status="5",
-            ),
+            Rise("gateway_responses", _ANSWERED, "responses", where=(_POST,)),
+            Rise("gateway_client_errors", _ANSWERED, "responses", where=(_POST, ("status", "4"))),
+            Rise("gateway_server_errors", _ANSWERED, "responses", where=(_POST, ("status", "5"))),
             Rise("prefix_cache_hits", ("sagellm_sim_prefix_cache_hit_tokens_total",), "tokens"),
             Rise(
                 "prefix_cache_queries", ("sagellm_sim_prefix_cache_query_tokens_total",), "tokens"

@@ -20,6 +20,9 @@ FILE = "scrapes.jsonl"
 BEFORE, DURING, AFTER = "before", "during", "after"
 """Phases: before the first request, while the load is on, after the last reply."""
 
+INTERVAL_S = 5.0
+"""Between two readings during the load."""
+
 HOST = "host"
 """How the names begin of what is read of the run's own targets without being asked for."""
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.config.settings import Settings
+from sagellm_benchmark.record.scrapes import INTERVAL_S
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures, sizing
 from sagellm_benchmark.report import target as targets
@@ -235,6 +236,8 @@ def _implied(settings: Settings, *, replay: bool) -> Iterator[str]:
         yield "temperature: the server's"
     if settings.max_in_flight is None:
         yield "no cap on requests in flight"
+    if "none" not in settings.scrape:
+        yield f"servers' metrics are read every {INTERVAL_S:g} s (--scrape none: never)"
     if settings.warmup is None:
         yield "no warm-up"
     if replay and settings.cancel_rate is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagellm_benchmark.redact import snippet
 from sagellm_benchmark.report import figures
+from sagellm_benchmark.report.server import server_facts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -176,6 +177,7 @@ def _results(summary: Summary) -> Iterator[Fact]:
     yield "tokens", _tokens(summary)
     yield "fidelity", _fidelity(summary["fidelity"])
     yield "generator", _generator(summary["generator"])
+    yield from server_facts(summary.get("server_metrics", ()))
     yield "Protocol", _protocol(summary["protocol_metrics"])
 
 

@@ -190,6 +190,7 @@ class BatchingEngine:
             "kv_used_tokens": self.kv_used,
             "prefix_cache_hit_tokens": self.cache.hit_tokens,
             "prefix_cache_query_tokens": self.cache.query_tokens,
+            "prefix_cache_evicted_blocks": self.cache.evicted_blocks,
         }
 
     def _begin_step(self, at: int) -> None:

@@ -31,6 +31,7 @@ class PrefixCache:
     def __init__(self, capacity: int) -> None:
         self.query_tokens = 0
         self.hit_tokens = 0
+        self.evicted_blocks = 0
         self._capacity = capacity
         self._blocks: OrderedDict[int, None] = OrderedDict()
 
@@ -53,3 +54,4 @@ class PrefixCache:
             self._blocks.move_to_end(block)
         while len(self._blocks) > self._capacity:
             self._blocks.popitem(last=False)
+            self.evicted_blocks += 1
