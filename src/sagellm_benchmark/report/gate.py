@@ -9,7 +9,7 @@ be told against. A figure that nobody observed meets no objective.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sagellm_benchmark.errors import InputError, UsageError
@@ -151,7 +151,9 @@ def judge(runs: Side, baseline: Side | None, rules: Rules) -> Gate:
     Raises:
         UsageError: An objective gates nothing, or the runs cannot be paired.
     """
-    sides = [runs] if baseline is None else [baseline, runs]
+    sides = [replace(runs, letter="these runs")]
+    if baseline is not None:
+        sides.insert(0, replace(baseline, letter="the baseline"))
     return Gate(
         runs=runs,
         baseline=baseline,

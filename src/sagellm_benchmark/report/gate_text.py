@@ -67,7 +67,7 @@ def _parts(gate: Gate) -> Iterator[RenderableType]:
 
 def method_lines(found: Sequence[Regression], method: Method) -> list[str]:
     """How runs were held against each other, in words."""
-    tested = sum(one.difference is not None for one in found)
+    tested = sum(one.difference is not None and one.varies for one in found)
     test = "t-test of pairs of runs" if method.paired else "Welch's t-test of runs"
     lines = [
         f"{test}; {figures.plural(tested, 'figure')} asked about at once: p after Holm, intervals "

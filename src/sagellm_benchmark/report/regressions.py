@@ -56,12 +56,14 @@ class Regression:
         difference: From the baseline to the runs; None where a run does not have the figure.
         max_regression: As in `Method`.
         lacking: The runs that do not have it.
+        varies: Whether it is not the same in every run.
     """
 
     figure: Figure
     difference: Difference | None
     max_regression: float
     lacking: tuple[str, ...] = ()
+    varies: bool = True
 
     @property
     def margin(self) -> float:
@@ -128,26 +130,30 @@ def regressions(baseline: Side, runs: Side, method: Method) -> list[Regression]:
     figures = named_figures(method.figures or DEFAULT_FIGURES)
     lacking = {figure.name: _lacking(figure, [*before, *after]) for figure in figures}
     tested = [figure for figure in figures if not lacking[figure.name]]
+    # What is the same in every run can be no mistake, and makes the others no harder to tell.
+    varied = [figure for figure in tested if _varies(figure, [*before, *after])]
     # Bonferroni's level, so that an interval tells no more than Holm's verdict over it.
-    confidence = 1 - (1 - method.confidence) / max(1, len(tested))
+    confidence = 1 - (1 - method.confidence) / max(1, len(varied))
     compare = compare_pairs if method.paired else compare_groups
-    found = [
-        compare(
+    found = {
+        figure.name: compare(
             _values(figure, before),
             _values(figure, after),
             confidence=confidence,
             scale="difference" if figure.unit == "share" else None,
         )
         for figure in tested
-    ]
-    judged = holm(found, confidence=method.confidence)
-    differences = {figure.name: one for figure, one in zip(tested, judged, strict=True)}
+    }
+    names = [figure.name for figure in varied]
+    judged = holm([found[name] for name in names], confidence=method.confidence)
+    found |= dict(zip(names, judged, strict=True))
     return [
         Regression(
             figure=figure,
-            difference=differences.get(figure.name),
+            difference=found.get(figure.name),
             max_regression=method.max_regression,
             lacking=lacking[figure.name],
+            varies=figure in varied,
         )
         for figure in figures
     ]
@@ -164,6 +170,10 @@ def _lacking(figure: Figure, archives: Sequence[Archive]) -> tuple[str, ...]:
 def _values(figure: Figure, archives: Sequence[Archive]) -> list[float]:
     found = (figure.of(archive.summary) for archive in archives)
     return [value for value in found if value is not None]
+
+
+def _varies(figure: Figure, archives: Sequence[Archive]) -> bool:
+    return len({figure.of(archive.summary) for archive in archives}) > 1
 
 
 def _p(p: float) -> str:
