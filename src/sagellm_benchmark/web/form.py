@@ -34,6 +34,17 @@ _LABELS = {
     "model": "Model",
     "loop": "Rounds",
 }
+_HELP = {
+    "slo": "ttft_ms<=500 is for each request and makes goodput; ttft_ms.p99<=500 or "
+    "error_rate<=0.01 is for the run; several with commas between",
+    "speed": "2 sends twice as fast as recorded; or write a rate",
+    "rate": "requests/s on average, shape kept; or write a speed",
+    "limit": "of the trace, from its beginning",
+    "warmup": "seconds or requests (200req) left out of the figures",
+    "max_in_flight": "what falls due above it is dropped, and counted",
+    "max_sessions": "the next begins when one has ended; arrival times do not count",
+    "loop": "how often the trace is replayed; forever needs a run time",
+}
 _PLACEHOLDERS = {"speed": "1", "slo": "ttft_ms<=500, e2e_ms.p99<=5000", "warmup": "30s"}
 
 
@@ -99,7 +110,7 @@ def _field(environment: Environment, option: Option) -> Field:
     return Field(
         option.key,
         label,
-        option.help,
+        _HELP.get(option.key, option.help),
         _text(getattr(environment.parsed_options, option.key)),
         option.choices,
         _PLACEHOLDERS.get(option.key, default),

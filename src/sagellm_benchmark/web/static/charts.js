@@ -4,6 +4,8 @@ const Charts = (() => {
   const MS = (value) => (value >= 10000 ? [value / 1000, "s"] : [value, "ms"]);
   const PLAIN = (value) => [value, ""];
   const PERCENT = (value) => [value * 100, "%"];
+  /* On an axis all numbers have one unit, that of the largest, which the title tells. */
+  const unitOf = (spec, most) => (spec.show === MS ? (most >= 10000 ? [1e-3, "s"] : [1, "ms"]) : spec.show === PERCENT ? [100, "%"] : [1, spec.unit]);
   const tail = (name) => [
     { key: `${name}.p50`, label: "p50", color: "--s1" },
     { key: `${name}.p90`, label: "p90", color: "--s3", dash: 2 },
@@ -31,10 +33,12 @@ const Charts = (() => {
 
   const digits = (value) => {
     if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+    if (Number.isInteger(value) && value < 100) return String(value);
     const size = Math.abs(value);
     if (size >= 100) return Math.round(value).toLocaleString("en-US").replaceAll(",", "\u202f");
-    return value.toFixed(size >= 10 ? 1 : size === 0 ? 0 : 2);
+    return value.toFixed(size >= 10 ? 1 : 2);
   };
+  const axisDigits = (value) => (Math.abs(value) >= 1000 ? digits(value) : String(Number(value.toPrecision(6))));
   const worded = (show, value) => {
     if (value === null || value === undefined) return "–";
     const [amount, unit] = show(value);
@@ -79,8 +83,6 @@ const Charts = (() => {
     for (const spec of PANELS) {
       const panel = document.createElement("div");
       panel.className = "panel";
-      const line = document.createElement("div");
-      line.className = "line";
       const title = document.createElement("h3");
       title.append(spec.title, " ");
       const unit = document.createElement("small");
@@ -100,10 +102,9 @@ const Charts = (() => {
       const plot = document.createElement("div");
       plot.className = "plot";
       plot.setAttribute("role", "img");
-      line.append(title, keys);
-      panel.append(line, plot);
+      panel.append(title, keys, plot);
       box.append(panel);
-      panels.push({ spec, plot, values, chart: null });
+      panels.push({ spec, plot, unit, values, chart: null });
     }
     new ResizeObserver(() => panels.forEach(fit)).observe(box);
   }
@@ -114,7 +115,7 @@ const Charts = (() => {
   }
 
   function options(panel) {
-    const { spec, plot, values } = panel;
+    const { spec, plot, unit, values } = panel;
     const soft = color("--soft"), grid = { stroke: color("--grid"), width: 1 };
     const font = "11px system-ui, sans-serif";
     const axis = { stroke: soft, grid, font, ticks: { show: false } };
@@ -129,7 +130,11 @@ const Charts = (() => {
       },
       axes: [
         { ...axis, size: 24, space: 64, values: (_, splits) => splits.map(clock) },
-        { ...axis, size: 46, space: 30, values: (_, splits) => splits.map((value) => worded(spec.show, value)) },
+        { ...axis, size: 42, space: 30, values: (chart, splits) => {
+          const [factor, words] = unitOf(spec, chart.scales.y.max);
+          unit.textContent = words;
+          return splits.map((value) => axisDigits(value * factor));
+        } },
       ],
       series: [{}, ...spec.series.map((series) => ({
         stroke: color(series.color), width: 1.75, dash: DASHES[series.dash || 0], spanGaps: true,

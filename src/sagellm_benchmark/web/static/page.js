@@ -5,8 +5,8 @@
   const { digits, worded, clock, MS } = Charts;
   const ON = ["preparing", "running", "ending"];
   const NAMES = {
-    ttft_ms: "TTFT", ttft_from_due_ms: "TTFT from due", ttfa_ms: "Time to first answer", itl_ms: "ITL",
-    chunk_gap_ms: "Chunk gap", tpot_ms: "TPOT", e2e_ms: "End to end", e2e_from_due_ms: "End to end from due",
+    ttft_ms: "TTFT", ttft_from_due_ms: "TTFT from due", ttfa_ms: "First answer", itl_ms: "ITL",
+    chunk_gap_ms: "Chunk gap", tpot_ms: "TPOT", e2e_ms: "End to end", e2e_from_due_ms: "… from due",
     connect_ms: "Connect",
   };
   const FINE = ["ok", "cancelled", "skipped"];
@@ -43,13 +43,13 @@
     at("state").textContent = told.state;
     at("state").className = `badge ${told.state}`;
     at("stop").hidden = !(told.state === "running" || told.state === "ending");
+    at("new").hidden = on || told.state === "idle";
     at("go").disabled = on;
     if (told.state === "refused") Start.refuse(told.message);
     if (state !== told.state) {
-      if (on && state !== null) at("start").open = false;
-      if (on && state === null) at("start").open = false;
-      if (!on) { at("start").open = told.state !== "finished"; showRuns(); }
+      at("start").open = !on && told.state !== "finished";
       if (on) Start.refuse("");
+      else showRuns();
     }
     state = told.state;
   }
@@ -197,6 +197,7 @@
     let found;
     try { found = (await fetched("llm/runs")).runs; } catch { return; }
     at("no-runs").hidden = found.length > 0;
+    at("runs-box").hidden = !found.length;
     rows("runs", found.map((line) => {
       const label = document.createElement("label"), box = document.createElement("input");
       box.type = "checkbox";
@@ -217,6 +218,11 @@
     }));
   }
 
+  at("new").addEventListener("click", () => {
+    at("start").open = true;
+    at("start").scrollIntoView({ block: "center" });
+    at("go").focus();
+  });
   Charts.build(at("charts"));
   Start.install(refresh);
   document.addEventListener("themechange", Charts.recolor);
