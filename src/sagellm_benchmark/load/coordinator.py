@@ -23,7 +23,7 @@ from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import identity as identities
 from sagellm_benchmark.load.dispatch import Role, dispatcher, role_of
 from sagellm_benchmark.load.driver import Driver
-from sagellm_benchmark.load.finish import EXIT_UNUSABLE, finish
+from sagellm_benchmark.load.finish import EXIT_UNUSABLE, finish, tell
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.inputs import Inputs
 from sagellm_benchmark.load.limits import raise_file_limit
@@ -312,7 +312,7 @@ class Coordinator:
         )
         self.environment.process_exit_code = result.exit_code
         try:
-            say(result.text)
+            tell(run, result)
         except UsageError as error:
             log.error("%s; the result is in %s", error, run.identity.directory)
         run.close()

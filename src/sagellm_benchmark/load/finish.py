@@ -15,11 +15,13 @@ from typing import Any
 
 from sagellm_benchmark.clock import now, utc
 from sagellm_benchmark.load.manifest import Manifest
+from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.metrics.summary import RunFacts, summarize
 from sagellm_benchmark.record.archive import write_json
+from sagellm_benchmark.report.closing import closing_line
 from sagellm_benchmark.report.terminal import summary_text
 
 EXIT_UNUSABLE = 3
@@ -74,6 +76,16 @@ def finish(
         verdict.update(state="invalid", valid=False, exit_code=EXIT_UNUSABLE)
         verdict["reasons"].insert(0, f"the summary cannot be written: {error.strerror}")
     return Result(verdict["exit_code"], _text(run, summary))
+
+
+def tell(run: Run, result: Result) -> None:
+    """Print the result; then make its reports, which cannot harm it any more.
+
+    Raises:
+        UsageError: It cannot be printed.
+    """
+    say(result.text)
+    say(closing_line(run.identity.directory, run.recorder.recorded).rstrip())
 
 
 def _text(run: Run, summary: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ and the script, which are ours, go in as they are.
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from importlib.resources import files
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HERE = files("sagellm_benchmark.report.html")
 _TEXT = 2000
+_NUMBER = re.compile(r"[-~<> \d.,%]*(?:(?:ms|s|µs)?(?: to [\d.,]+)? ?(?:ms|s|µs)?)")
 _LINE = 20_000
 
 
@@ -64,8 +66,9 @@ def environment() -> Environment:
     from markupsafe import Markup
 
     def still(value: Any) -> Any:
-        plain = isinstance(value, str) and not isinstance(value, Markup)
-        return printable(value, _LINE) if plain else value
+        if not isinstance(value, str) or isinstance(value, Markup) or _NUMBER.fullmatch(value):
+            return value
+        return printable(value, _LINE)
 
     return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=still)
 
