@@ -56,6 +56,7 @@ lint: $(DEV)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/issue.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.gateway.yaml
 	@find src -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 330 \
 		{ print $$2 ": " $$1 " lines, 330 at most: split it"; bad = 1 } END { exit bad }'
 
