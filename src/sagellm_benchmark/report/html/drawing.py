@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sagellm_benchmark.report.chart import Frame
 
-FRAME = Frame(560, 260, left=62)
+FRAME = Frame(560, 260, left=70)
 
 
 @dataclass(frozen=True)
