@@ -17,7 +17,7 @@ from sagellm_benchmark.report.comparison.comparability import Finding, findings
 from sagellm_benchmark.report.comparison.figures import Figure, default_figures
 from sagellm_benchmark.report.comparison.sides import Side
 
-WORDS = ("worse", "better", "noise", "cannot tell")
+WORDS = ("worse", "better", "noise", "equal", "cannot tell")
 """What a change may be called, the most urgent first."""
 
 CONFIDENCE = 0.95
@@ -50,7 +50,7 @@ class Row:
         if difference is None or difference.verdict == "cannot tell":
             return "cannot tell"
         if difference.verdict == "same":
-            return "noise"
+            return "noise" if difference.change else "equal"
         rises = difference.change > 0
         return "better" if rises == (self.figure.better == "higher") else "worse"
 

@@ -50,7 +50,7 @@ def comparison_page(
     """Compare sides and write the page.
 
     Raises:
-        InputError: The file exists or cannot be written; a record is none.
+        UsageError: The file exists or cannot be written; a record is none.
     """
     page = comparison_html(compare_sides(sides, figures))
     write_lines(path, [page.rstrip("\n").encode()])

@@ -1,0 +1,3 @@
+"""Tests of other tools' terms."""
+
+from __future__ import annotations
