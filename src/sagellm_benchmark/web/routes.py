@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, redirect, render_template, request, send_from_directory
+from gevent import get_hub
 from locust.env import Environment
 
 from sagellm_benchmark import __version__
+from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load.coordinator import Coordinator
 from sagellm_benchmark.load.dispatch import Role
 from sagellm_benchmark.web import form
@@ -26,6 +28,11 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_DOCUMENT = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Of a report or a comparison: one file, which says of itself which script it trusts."""
 _HERE = Path(__file__).parent
 
 
@@ -81,13 +88,26 @@ def blueprint(environment: Environment, coordinator: Coordinator, watch: Watch) 
     def report(run_id: str) -> Any:
         directory = runs.directory(run_id)
         if directory is None:
-            return _html("llm/message.html", title="No such run", run_id=run_id), 404
+            return _message("No such run", [f"There is no run {run_id} here."]), 404
         if not (directory / "report.html").is_file():
-            return _html(
-                "llm/message.html", title="No report", run_id=run_id, directory=directory
-            ), 404
-        # Its own policy stands in the file.
-        return send_from_directory(directory.resolve(), "report.html", max_age=0)
+            words = f"Run {run_id} has no report.html yet. This makes one from its files:"
+            return _message("No report", [words], f"sagellm-benchmark report {directory}"), 404
+        return _document((directory / "report.html").read_bytes())
+
+    @route("/llm/compare")
+    def compare() -> Any:
+        names = [name for name in request.args.get("runs", "").split(",") if name]
+        found = [directory for name in names if (directory := runs.directory(name)) is not None]
+        if len(found) < 2 or len(found) < len(names):
+            return _message("Nothing to compare", ["Choose two runs of the list, or more."]), 404
+        command = f"sagellm-benchmark compare {' '.join(map(str, found))}"
+        if watch.on:
+            words = "A run is on, which this would disturb. Elsewhere, or later:"
+            return _message("Not now", [words], command), 409
+        try:
+            return _document(get_hub().threadpool.apply(_compared, (list(map(str, found)),)))
+        except UsageError as error:
+            return _message("These cannot be compared", [str(error)], command), 409
 
     @route("/metrics")
     def metrics() -> Response:
@@ -126,8 +146,27 @@ def _series(watch: Watch) -> dict[str, Any]:
     }
 
 
-def _message(title: str, run_id: str, **more: Any) -> Response:
-    return _html("llm/message.html", title=title, run_id=run_id, **more)
+def _compared(names: list[str]) -> bytes:
+    """The comparison of some runs as a page; in a thread, so that this one goes on answering."""
+    from sagellm_benchmark.report.comparison.differences import compare_sides
+    from sagellm_benchmark.report.comparison.figures import named_figures
+    from sagellm_benchmark.report.comparison.page import comparison_html
+    from sagellm_benchmark.report.comparison.sides import open_sides
+
+    return comparison_html(compare_sides(open_sides(names), named_figures(()))).encode()
+
+
+def _message(title: str, lines: list[str], command: str | None = None) -> Response:
+    """A page of a few words; its links climb up to where `/llm` lies."""
+    deep = request.path.rpartition("/llm/")[2].count("/") + 1
+    return _html("llm/message.html", title=title, lines=lines, command=command, root="../" * deep)
+
+
+def _document(content: bytes) -> Response:
+    answer = Response(content, content_type="text/html; charset=utf-8")
+    answer.headers["Content-Security-Policy"] = _DOCUMENT
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _json(content: Any) -> Response:

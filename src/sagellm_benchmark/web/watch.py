@@ -51,6 +51,11 @@ class Watch:
         self._known: tuple[int, dict[str, Any]] | None = None
         self._sampler: gevent.Greenlet | None = None
 
+    @property
+    def on(self) -> bool:
+        """Whether a run is on, or about to be."""
+        return self.state in ("preparing", "running", "ending")
+
     # Told by the coordinator
 
     def preparing(self) -> None:

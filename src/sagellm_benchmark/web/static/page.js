@@ -227,7 +227,10 @@
   Start.install(refresh);
   document.addEventListener("themechange", Charts.recolor);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
-  at("runs").addEventListener("change", () => { at("compare").hidden = true || chosen().length < 2; });
+  at("runs").addEventListener("change", () => { at("compare").hidden = chosen().length < 2; });
+  at("compare").addEventListener("click", () => {
+    location.assign(`llm/compare?runs=${chosen().map(encodeURIComponent).join(",")}`);
+  });
   refresh();
   showRuns();
 })();
