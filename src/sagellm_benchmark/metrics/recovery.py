@@ -81,9 +81,9 @@ def recover(
         fresh["notes"] = [*manifest.get("remarks", ()), *fresh["notes"]]
         _spoil(fresh, _unended(fresh))
         return {**fresh, BLOCK: block}
-    fresh["fidelity"] = {**own["fidelity"], **fresh["fidelity"]}
     if fresh["counts"] == own["counts"]:
-        fresh |= {"verdict": own["verdict"], "notes": own["notes"]}
+        # The clocks of several workers are in no record, and what hangs on them is in these.
+        fresh |= {key: own[key] for key in ("verdict", "notes", "fidelity")}
     else:
         fresh["notes"] = [*manifest.get("remarks", ()), *fresh["notes"]]
         _spoil(fresh, f"put together by merge: {_changes(own['counts'], fresh['counts'])}")
