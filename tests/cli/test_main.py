@@ -18,7 +18,7 @@ from sagellm_benchmark.errors import InputError
 COMMANDS = (
     *((), ("demo",), ("check",), ("run",), ("gate",), ("locustfile",), ("sim",)),
     *(("trace",), ("trace", "inspect"), ("trace", "convert")),
-    *(("export",), ("merge",)),
+    *(("export",), ("merge",), ("compare",)),
 )
 HEAVY = ("locust", "gevent", "numpy", "pydantic", "rich", "yaml", "asyncio", "requests", "jinja2")
 TRACE = str(Path(__file__).parents[2] / "traces" / "azure_lookalike.csv")
