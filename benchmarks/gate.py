@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -30,7 +31,7 @@ TRACE = str(files("sagellm_benchmark") / "data" / "demo.jsonl")
 PROGRAM = [sys.executable, "-m", "sagellm_benchmark"]
 TIMES = {"ttft-ms": 20.0, "prefill-ms-per-1k": 30.0, "itl-ms": 8.0, "batch-cost-us": 100.0}
 TELLING = ("ttft_ms.mean", "e2e_ms.mean")
-TRIES = 4
+TRIES = 12
 
 
 @contextmanager
@@ -58,16 +59,16 @@ def measure(directory: Path, slowness: float, options: argparse.Namespace) -> in
     if (directory / "summary.json").exists():
         return 0
     for spoiled in range(TRIES):
-        name = f"{directory.name}{'-again' * spoiled}"
-        where = directory.parent / "tries"
+        where = directory.parent / "try"
+        shutil.rmtree(where, ignore_errors=True)
         with gateway(slowness) as url:
             command = [*PROGRAM, "run", TRACE, "--host", url, "--model", MODEL]
             command += ["--rate", str(options.rate), "--tokens-per-word", "1"]
             command += ["--limit", str(round(options.rate * options.seconds))]
-            command += ["--out", str(where), "--run-id", name]
+            command += ["--out", str(where), "--run-id", directory.name]
             code = subprocess.run(command, capture_output=True, check=False).returncode
         if code == 0:
-            (where / name).rename(directory)
+            (where / directory.name).rename(directory)
             return spoiled
         if code != 3:
             raise RuntimeError(f"exit code {code}: {command}")

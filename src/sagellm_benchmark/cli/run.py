@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     host = args.host or os.environ.get("LOCUST_HOST") or file.get("host")
     chosen = make_settings(_with_sources(raw, file), host=host, waiting=args.web)
     if asked_for(args):
-        return repeat(args, chosen, _given(raw))
+        return repeat(args, chosen, _given({**raw, "out": None, "run_id": None}))
     kind = "closed" if chosen.closed else "replay"
     argv = ["-f", str(locustfile_path(kind)), *_given(raw)]
     if args.host:
