@@ -35,8 +35,9 @@ TEXTS = {
     values.times: "forever",
     values.burstiness: "inf",
     values.tokens_per_word: "1.25",
+    values.scrape: ["gpu=http://one:9400/metrics?a=b", "s=https://two/m"],
 }
-"""A text for each kind of value, awkward where it can be."""
+"""A text for each kind of value, awkward where it can be; of some, several that go together."""
 
 
 def text_for(option):
@@ -44,7 +45,7 @@ def text_for(option):
     if option.parse is None:
         return True
     text = option.choices[-1] if option.choices else TEXTS[option.parse]
-    return [text, text] if option.repeat else text
+    return [text, text] if option.repeat and isinstance(text, str) else text
 
 
 def manifest_of(raw, host=HOST, run_time_s=None, **more):

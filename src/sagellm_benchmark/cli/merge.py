@@ -73,13 +73,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _new(name: str) -> Path:
+    """A directory that is not there yet; made when there is something to put into it."""
     out = Path(name).resolve()
-    try:
-        out.mkdir(parents=True)
-    except FileExistsError:
-        raise UsageError(f"--out {name}: exists; choose another name or remove it") from None
-    except OSError as error:
-        raise UsageError(f"--out {name}: cannot be written: {error.strerror}") from None
+    if out.exists():
+        raise UsageError(f"--out {name}: exists; choose another name or remove it")
     return out
 
 
