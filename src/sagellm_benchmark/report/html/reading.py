@@ -93,9 +93,10 @@ def read_requests(archive: Archive) -> Requests:
     """
     columns, places, tallies = Columns(), _Places(), dict[tuple[str, str | None, str], Tally]()
     outlines = archive.outlines()
+    take, note = columns.outline, places.add
     for outline in outlines:
-        columns.outline(outline)
-        places.add(outline.seq, outlines.segment, outlines.offset)
+        take(outline)
+        note(outline.seq, outlines.segment, outlines.offset)
         if outline.status != "ok" and not has_left(outline.status, outline.reason):
             _fail(tallies, outline)
     places.settle()

@@ -187,7 +187,7 @@ def facts(manifest: Block) -> Iterator[tuple[str, str]]:
     if target["tls"]:
         yield "TLS", "verified" if target["verified"] else "NOT verified (--insecure)"
     if trace is not None:
-        rows = f"{trace['rows']:,} rows in {figures.duration(trace['span_s'])}"
+        rows = f"{figures.count(trace['rows'])} rows in {figures.duration(trace['span_s'])}"
         yield "trace", f"{trace['path'] or 'made of token counts'}: {rows}"
         if trace["drops"]:
             drops = ", ".join(f"{name} {count:,}" for name, count in trace["drops"].items())
