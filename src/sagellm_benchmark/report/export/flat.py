@@ -86,7 +86,7 @@ _plain = attrgetter(*(field.name for field in _FIELDS))
 def row(record: RequestRecord) -> list[Any]:
     """The values of a record, in the order of `COLUMNS`."""
     error, asked = record.error, record.asked
-    metrics, unobserved = record.metrics, record.unobserved
+    metrics, unobserved = record.metrics, frozenset(record.unobserved)
     stamps = metrics["timestamps"] or {}
     return [
         *_plain(record),

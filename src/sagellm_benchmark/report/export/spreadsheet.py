@@ -38,8 +38,9 @@ def _rows(records: Iterable[RequestRecord]) -> Iterator[list[Any]]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, float):
+    kind = type(value)
+    if value is None or kind is float or kind is int:
         return value
-    if isinstance(value, str):
+    if kind is str:
         return f"'{value}" if value.startswith(_FORMULA) else value
     return msgspec.json.encode(value).decode()
