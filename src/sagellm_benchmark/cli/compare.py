@@ -26,15 +26,15 @@ EXIT_UNUSABLE = 3
 
 _EPILOG = """\
 a side is:
-  runs/x                  one run
-  runs/x-1,runs/x-2       several runs of the same thing, pooled
-  runs/baseline           a directory that holds runs, pooled
-  runs/x-a                pooled too: runs/x-a1, runs/x-a2, … as run --repeat names them
-a single directory that holds X-a1 … X-b1 … stands for its sides a and b.
+  runs/x             one run
+  runs/x,runs/y      several runs of the same thing, pooled
+  runs/x             a directory that holds runs, pooled: what run --repeat makes
+  runs/x/x-a         pooled too: runs/x/x-a1, runs/x/x-a2, …
+a single directory that holds x-a1 … x-b1 …, as run --repeat --against makes it, is its sides a and b.
 The first side is the base; each other one is held against it.
 
   sagellm-benchmark compare runs/monday runs/tuesday
-  sagellm-benchmark compare runs/x-a runs/x-b --html compare.html
+  sagellm-benchmark compare runs/base runs/fast --html compare.html
   sagellm-benchmark compare runs/latest --definitions vllm
 """
 
