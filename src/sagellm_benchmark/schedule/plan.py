@@ -23,6 +23,7 @@ from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.soundness import Soundness
 from sagellm_benchmark.trace.changes.rounds import moved
 from sagellm_benchmark.trace.changes.spreading import spread_tick_s
+from sagellm_benchmark.trace.garbage import collected_seldom
 from sagellm_benchmark.trace.prompts import ONE_TOKEN_A_WORD, Wording
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import Trace
@@ -183,12 +184,13 @@ def make_plan(
     )
     gathering, allotting = Gathering(), Allotting(hosts)
     due = timetable.planned(fitting)
-    while block := list(islice(due, _BLOCK)):
-        due_rows = [planned.row for planned in block]
-        soundness.add(due_rows)
-        allotting.add(due_rows)
-        count.add(block)
-        gathering.add(block)
+    with collected_seldom():
+        while block := list(islice(due, _BLOCK)):
+            due_rows = [planned.row for planned in block]
+            soundness.add(due_rows)
+            allotting.add(due_rows)
+            count.add(block)
+            gathering.add(block)
     fitting.finish(count.rows)
     dependents = gathering.finish(soundness.hashes)
     if times > 1:

@@ -9,7 +9,10 @@ it waits for nothing. The end of the replies was not recorded, so there is no th
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -38,11 +41,12 @@ from sagellm_benchmark.trace.tally import BadRowError
 BLOCK_SIZE = 16
 _NEEDED = {"chat_id", "parent_chat_id", "timestamp", "input_length", "output_length"}
 _ROOT = -1
+_Chat = Annotated[int, msgspec.Meta(ge=_ROOT, lt=1 << 63)]
 
 
 class _Record(msgspec.Struct):
-    chat_id: int
-    parent_chat_id: int
+    chat_id: _Chat
+    parent_chat_id: _Chat
     timestamp: msgspec.Raw
     input_length: int
     output_length: int
@@ -93,20 +97,38 @@ def _row(number: int, line: bytes) -> Timed:
 
 
 class _Chats:
-    """Finds the session of each chat; remembers the root of every one that came before."""
+    """Finds the session of each chat; remembers the root of every one that came before.
+
+    Kept are 16 bytes a chat where their numbers ascend, about 100 of each that does not.
+    """
 
     def __init__(self) -> None:
-        self._roots: dict[str, str] = {}
+        self._chats, self._roots = array("q"), array("q")
+        self._others: dict[int, int] = {}
 
     def link(self, _: int | None, row: Row) -> None:
-        root = row.request_id
-        for parent in row.depends_on:
-            root = self._roots.get(parent, parent)
-            if parent not in self._roots:
-                row.source_fields = {"parent_chat_id": int(parent)}
+        chat = root = int(row.request_id)
+        for name in row.depends_on:
+            parent = int(name)
+            found = self._root(parent)
+            root = parent if found is None else found
+            if found is None:
+                row.source_fields = {"parent_chat_id": parent}
                 row.depends_on = []
                 row.relation = None
-        self._roots[row.request_id] = row.session_id = root
+        row.session_id = str(root)
+        last = self._chats[-1] if self._chats else -1
+        if chat > last:
+            self._chats.append(chat)
+            self._roots.append(root)
+        else:
+            self._others[chat] = root
+
+    def _root(self, chat: int) -> int | None:
+        place = bisect_left(self._chats, chat)
+        if place < len(self._chats) and self._chats[place] == chat:
+            return self._roots[place]
+        return self._others.get(chat)
 
 
 FORMAT = Format(

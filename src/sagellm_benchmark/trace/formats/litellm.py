@@ -32,7 +32,7 @@ from sagellm_benchmark.trace.formats.format import (
 )
 from sagellm_benchmark.trace.formats.head import Head
 from sagellm_benchmark.trace.formats.turns import Turns
-from sagellm_benchmark.trace.instant import instant_ns, number_ns
+from sagellm_benchmark.trace.instant import instant_ns, seconds_ns
 from sagellm_benchmark.trace.order import Timed
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 from sagellm_benchmark.trace.tally import DroppedError
@@ -185,11 +185,7 @@ def _time(time: msgspec.Raw, field: str) -> int:
     value = bytes(time)
     if value.startswith(b'"'):
         return time_ns(field, decoded(_decode_text, value).encode(), instant_ns)
-    return time_ns(field, value, _seconds)
-
-
-def _seconds(text: bytes) -> int:
-    return number_ns(text, 9)
+    return time_ns(field, value, seconds_ns)
 
 
 FORMAT = Format(
