@@ -1,0 +1,376 @@
+"""The workers of one run, and who of them sends what: the books of a run over many processes.
+
+In: the plan, letters from workers, the time. Out: letters to workers, records, and rows that are
+lost. What always holds: a row is handed to one worker and to no other, ever; each has one record,
+its worker's or one that says `lost`. No greenlet, no socket and no clock of its own: whoever calls
+`step` and `receive` may be a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from sagellm_benchmark.clock import NS_PER_S, Anchor
+from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.cluster.hands import Hands
+from sagellm_benchmark.load.cluster.letters import (
+    Ack,
+    Batch,
+    Begin,
+    Done,
+    Finish,
+    FromWorker,
+    Go,
+    GoOn,
+    Handed,
+    Last,
+    Letter,
+    Ping,
+    Pong,
+    Pulse,
+    Ready,
+    Resize,
+    Rows,
+    Stalled,
+    from_worker,
+    pack,
+    pack_rows,
+)
+from sagellm_benchmark.load.cluster.member import Member, State
+from sagellm_benchmark.load.share import Share
+from sagellm_benchmark.schedule.planned import Planned
+
+AHEAD_NS = 2 * NS_PER_S
+"""So long before it is due a row is handed out."""
+
+PING_NS = NS_PER_S // 2
+TRIPS = 8
+"""Round trips before a worker's clock is known well enough to begin."""
+
+SILENT_NS = 60 * NS_PER_S
+"""A worker that is connected and says nothing for so long is given up."""
+
+GRACE_S = 10.0
+"""Beyond the stop timeout, for the last records to come."""
+
+_STOOD_STILL_NS = NS_PER_S
+_LETTER_ROWS = 256
+_SLICE_ROWS = 2000
+
+
+class Post(Protocol):
+    """Carries letters to workers."""
+
+    def send(self, key: str, data: bytes) -> bool:
+        """Send one; False where that worker is not connected any more."""
+
+
+class Keeper(Protocol):
+    """Keeps what comes of the rows."""
+
+    def keep(self, line: bytes) -> int:
+        """Keep a record, as it was written; its number."""
+
+    def lose(self, planned: Planned, member: Member) -> None:
+        """A row's worker is gone, and nobody knows what became of it."""
+
+
+class Crew:
+    """The workers of one run.
+
+    Args:
+        run: Its name.
+        post: Carries letters.
+        keeper: Keeps records.
+        begin: Writes the letter that a worker begins with.
+        hands: Takes the plan's rows; None for a user's own tasks, which are in no plan.
+        share: The limits of the whole run.
+
+    Attributes:
+        members: By Locust's name for each, all that ever took part.
+        origin_ns: Second 0 of the run by our clock; None until `go`.
+        events: What happened that a person should know; the caller takes them away.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        post: Post,
+        keeper: Keeper,
+        begin: Callable[[str, int], Begin],
+        hands: Hands | None,
+        share: Share,
+    ) -> None:
+        self.run = run
+        self.members: dict[str, Member] = {}
+        self.origin_ns: int | None = None
+        self.events: list[str] = []
+        self._post = post
+        self._keeper = keeper
+        self._begin = begin
+        self._hands = hands
+        self._share = share
+        self._anchor: Anchor | None = None
+        self._ended = False
+        self._finishing: Finish | None = None
+        self._deadline_ns: int | None = None
+        self._pinged_ns = 0
+        self._stepped_ns: int | None = None
+
+    # Who takes part
+
+    def invite(self, key: str, host: str, moment_ns: int) -> Member:
+        """Ask a worker to get ready; it may come while the run is on."""
+        number = len(self.members)
+        member = Member(key, f"{host}-{number + 1}", moment_ns)
+        self.members[key] = member
+        self._send(member, self._begin(member.name, number))
+        return member
+
+    @property
+    def running(self) -> list[Member]:
+        """Those that send, in the order in which they joined."""
+        return [each for each in self.members.values() if each.state is State.RUNNING]
+
+    @property
+    def lost(self) -> list[Member]:
+        """Those that were lost while the run was on."""
+        return [
+            each
+            for each in self.members.values()
+            if each.state is State.LOST and each.clock.bound_ns is not None
+        ]
+
+    @property
+    def over(self) -> bool:
+        """Whether all that sent have ended, or are gone."""
+        return self.origin_ns is not None and not self.running
+
+    # Start
+
+    def go(self, origin_ns: int, anchor: Anchor) -> None:
+        """All who are ready start; who gets ready later joins in."""
+        self.origin_ns, self._anchor = origin_ns, anchor
+        for member in self.members.values():
+            if member.state is State.READY:
+                member.state = State.RUNNING
+                member.clock.freeze()
+        self._divide()
+        for member in self.running:
+            self._start(member)
+
+    def _start(self, member: Member) -> None:
+        theirs = member.clock.theirs
+        self._send(
+            member,
+            Go(
+                run=self.run,
+                origin_ns=theirs(self.origin_ns),
+                anchor_ns=theirs(self._anchor.monotonic_ns),
+                anchor_unix_s=self._anchor.unix_s,
+                share=member.share,
+            ),
+        )
+
+    def _divide(self) -> list[Member]:
+        """Give each its share of the limits; those whose share is another one now."""
+        running = self.running
+        shares = self._share.split(len(running)) if running else []
+        changed = [m for m, share in zip(running, shares, strict=True) if m.share != share]
+        for member, share in zip(running, shares, strict=True):
+            member.share = share
+        return changed
+
+    def _divide_again(self, *but: Member) -> None:
+        for member in self._divide():
+            if member not in but:
+                self._send(member, Resize(run=self.run, share=member.share))
+
+    # What time does
+
+    def step(self, moment_ns: int) -> None:
+        """Do what is due: hand out rows, ask after each worker, give up those that are gone."""
+        if self._stepped_ns is not None and moment_ns - self._stepped_ns > _STOOD_STILL_NS:
+            for member in self.members.values():  # we were away, and heard nobody meanwhile
+                member.heard_ns += moment_ns - self._stepped_ns
+        self._stepped_ns = moment_ns
+        if moment_ns - self._pinged_ns >= PING_NS:
+            self._pinged_ns = moment_ns
+            for member in list(self.members.values()):
+                self._look_after(member, moment_ns)
+        if self.origin_ns is not None and not self._ended and self._hands is not None:
+            self._hand_out(moment_ns)
+        if self._deadline_ns is not None and moment_ns > self._deadline_ns:
+            for member in self.running:
+                self._lose(member, "it did not report in time at the end")
+
+    def _look_after(self, member: Member, moment_ns: int) -> None:
+        if member.state in (State.DONE, State.LOST):
+            return
+        if moment_ns - member.heard_ns > SILENT_NS:
+            self._lose(member, f"it was silent for {SILENT_NS // NS_PER_S} s")
+        else:
+            self._send(member, Ping(run=self.run, sent_ns=moment_ns))
+
+    # Rows
+
+    def _hand_out(self, moment_ns: int) -> None:
+        horizon_ns = moment_ns - self.origin_ns + AHEAD_NS
+        for _ in range(_SLICE_ROWS):
+            taken = self._hands.next(horizon_ns, self.running, moment_ns)
+            if taken is None:
+                break
+            member, rows = taken
+            for handed in rows:
+                member.hold(handed, _without_content(handed.planned))
+                if len(member.outgoing) >= _LETTER_ROWS or handed.planned.row.has_content:
+                    self._send_rows(member)
+        for member in self.running:
+            self._send_rows(member)
+        if self._hands.over:
+            self._ended = True
+            for member in self.running:
+                self._send(member, Last(run=self.run))
+
+    def _send_rows(self, member: Member) -> None:
+        rows: list[Handed] = member.outgoing
+        if rows:
+            member.outgoing = []
+            self._send(member, Rows(run=self.run, packed=pack_rows(rows)))
+
+    # End
+
+    def finish(self, timeout_s: float, moment_ns: int) -> None:
+        """Hand out no more; what is on the wire may take so long. A second call changes nothing."""
+        if self._finishing is not None:
+            return
+        self._ended = True
+        self._finishing = Finish(run=self.run, timeout_s=timeout_s)
+        self._deadline_ns = moment_ns + round((timeout_s + GRACE_S) * NS_PER_S)
+        for member in list(self.members.values()):
+            if member.state is State.RUNNING:
+                self._send(member, self._finishing)
+            elif member.state in (State.INVITED, State.READY):
+                member.state = State.LOST
+
+    def stop_handing(self) -> None:
+        """Hand out no more, and let what was handed out be sent."""
+        self._ended = True
+
+    # Letters
+
+    def receive(self, key: str, data: bytes, moment_ns: int) -> None:
+        """Take a worker's letter."""
+        member = self.members.get(key)
+        try:
+            letter = from_worker(data)
+        except UsageError as error:
+            if member is not None and member.state is State.INVITED:
+                member.why, member.state = str(error), State.LOST
+            return
+        if member is None or letter.run != self.run:
+            return
+        if member.state is State.LOST:
+            if isinstance(letter, Stalled):
+                self._send(member, GoOn(run=self.run, allowed=False))
+            return
+        member.heard_ns = moment_ns
+        self._take(member, letter, moment_ns)
+
+    def _take(self, member: Member, letter: FromWorker, moment_ns: int) -> None:
+        match letter:
+            case Batch():
+                self._take_records(member, letter)
+            case Pong():
+                member.clock.add(letter.sent_ns, letter.at_ns, moment_ns)
+                if member.state is State.INVITED and member.checked:
+                    self._trip(member, moment_ns)
+            case Pulse():
+                member.pulse = letter
+            case Ready():
+                self._is_ready(member, letter, moment_ns)
+            case Stalled():
+                self._send(member, GoOn(run=self.run, allowed=True))
+            case Done():
+                member.done = letter
+                self._is_done(member)
+
+    def _is_ready(self, member: Member, letter: Ready, moment_ns: int) -> None:
+        if letter.problem is not None:
+            member.why, member.state = letter.problem, State.LOST
+            return
+        member.checked = True
+        self._trip(member, moment_ns)
+
+    def _trip(self, member: Member, moment_ns: int) -> None:
+        """One round trip after the other, until its clock is known."""
+        if member.clock.trips < TRIPS:
+            self._send(member, Ping(run=self.run, sent_ns=moment_ns))
+            return
+        member.state = State.READY
+        if self.origin_ns is not None and not self._ended:
+            member.state = State.RUNNING
+            member.clock.freeze()
+            self._divide_again(member)
+            self._start(member)
+            self.events.append(f"worker {member.name} joined")
+
+    def _take_records(self, member: Member, letter: Batch) -> None:
+        lines, gap = member.inbox.take(letter.offset, letter.data)
+        for line in lines:
+            seq = self._keeper.keep(line)
+            member.reported(seq)
+        self._send(member, Ack(run=self.run, offset=member.inbox.offset, again=gap))
+        self._is_done(member)
+
+    def _is_done(self, member: Member) -> None:
+        """A worker is done when it says so and all that it wrote is here."""
+        done = member.done
+        if member.state is not State.RUNNING or done is None or member.inbox.offset < done.bytes:
+            return
+        if done.left is not None:
+            self._lose(member, done.left)
+            return
+        member.state = State.DONE
+        missing = done.planned - member.recorded
+        for planned in list(member.held.values())[: max(missing, 0)]:
+            self._keeper.lose(planned, member)  # its disk is full
+            member.lost += 1
+        member.recorded += member.lost
+        member.held.clear()
+
+    def _lose(self, member: Member, why: str) -> None:
+        """A worker is gone: what it held and did not report is lost; the others go on."""
+        before, member.state = member.state, State.LOST
+        member.why = why
+        if before is not State.RUNNING:
+            return
+        self.events.append(
+            f"worker {member.name} is lost: {why}; it held {len(member.held)} requests that it "
+            "has not reported"
+        )
+        held, member.held = member.held, {}
+        for planned in held.values():
+            self._keeper.lose(planned, member)
+        member.lost += len(held)
+        if self._hands is not None:
+            self._hands.forget(member, held)
+        if not self._ended:
+            self._divide_again()
+
+    def _send(self, member: Member, letter: Letter) -> None:
+        if not self._post.send(member.key, pack(letter)) and member.state is not State.LOST:
+            self._lose(member, "its connection is closed")
+
+
+def _without_content(planned: Planned) -> Planned:
+    """All of a request that a record needs: its texts may be long."""
+    row = planned.row
+    if not row.has_content:
+        return planned
+    row = msgspec.structs.replace(row, messages=None, prompt=None, prompt_token_ids=None)
+    return msgspec.structs.replace(planned, row=row)
+

@@ -1,0 +1,97 @@
+"""Letters over Locust's own connections, and the moment when one of these is closed.
+
+The master's socket says at once whether a worker is connected: a letter to one that is not comes
+back, instead of vanishing as Locust's own messages do. A worker hears of a closed connection from
+its socket's monitor.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import zmq
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.rpc.protocol import Message
+
+from sagellm_benchmark.load.cluster.letters import MESSAGE, Letter, pack
+
+log = logging.getLogger(__name__)
+
+Taken = Callable[[str, bytes], None]
+
+
+class MasterPost:
+    """The coordinator's end.
+
+    Args:
+        environment: Locust's, with a master's runner.
+        take: Called with Locust's name for a worker, and its letter.
+    """
+
+    def __init__(self, environment: Environment, take: Taken) -> None:
+        self._runner: Any = environment.runner
+        self._take = take
+        self._runner.register_message(MESSAGE, self._received)
+
+    def workers(self) -> list[str]:
+        """Locust's names for the workers that can be asked to begin."""
+        clients = self._runner.clients
+        return [each.id for each in (*clients.ready, *clients.running, *clients.spawning)]
+
+    def send(self, key: str, data: bytes) -> bool:
+        """Send a letter; False where that worker is not connected any more."""
+        socket = self._runner.server.socket
+        parts = [key.encode(), Message(MESSAGE, data, key).serialize()]
+        # For this letter alone: Locust's own to workers that are gone must go on to vanish.
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        try:
+            socket.send_multipart(parts, zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            log.debug("worker %s cannot be reached: %s", key, error)
+            return False
+        finally:
+            socket.setsockopt(zmq.ROUTER_MANDATORY, 0)
+        return True
+
+    def _received(self, msg: Message, **_: Any) -> None:
+        self._take(msg.node_id, msg.data)
+
+
+class WorkerPost:
+    """A worker's end.
+
+    Args:
+        environment: Locust's, with a worker's runner.
+        take: Called with each letter.
+        cut: Called when the connection to the coordinator is closed.
+    """
+
+    def __init__(
+        self, environment: Environment, take: Callable[[bytes], None], cut: Callable[[], None]
+    ) -> None:
+        self._runner: Any = environment.runner
+        self._take = take
+        self._cut = cut
+        self._runner.register_message(MESSAGE, self._received)
+        self._monitor = self._runner.client.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        gevent.spawn(self._watch)
+
+    def send(self, letter: Letter) -> None:
+        """Send a letter; where the connection is closed it goes nowhere, and `cut` is called."""
+        try:
+            self._runner.send_message(MESSAGE, pack(letter))
+        except RPCError as error:
+            log.debug("the coordinator cannot be reached: %s", error)
+            self._cut()
+
+    def _received(self, msg: Message, **_: Any) -> None:
+        self._take(msg.data)
+
+    def _watch(self) -> None:
+        while True:
+            self._monitor.recv_multipart()
+            self._cut()
