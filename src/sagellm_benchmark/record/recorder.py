@@ -66,11 +66,19 @@ class Recorder:
             "held_peak_bytes": segment.held_peak,
         }
 
-    def add(self, record: RequestRecord) -> None:
-        """Take one record; a full disk is noted in `failed`, not raised."""
+    def add(self, record: RequestRecord, line: bytes | None = None) -> None:
+        """Take one record; a full disk is noted in `failed`, not raised.
+
+        Args:
+            record: It.
+            line: The same as it was written elsewhere, where it was.
+        """
         self.counts[record.status] += 1
         if self._writer is not None and self.failed is None:
-            self._guard(self._writer, SegmentWriter.append, record)
+            if line is None:
+                self._guard(self._writer, SegmentWriter.append, record)
+            else:
+                self._guard(self._writer, SegmentWriter.append_line, line)
         for listener in self._listeners:
             listener(record)
 
@@ -90,7 +98,7 @@ class Recorder:
             self.failed = self.failed or _why(writer, error)
 
     def _guard(
-        self, writer: SegmentWriter, write: Callable[..., None], *what: RequestRecord
+        self, writer: SegmentWriter, write: Callable[..., None], *what: RequestRecord | bytes
     ) -> None:
         try:
             write(writer, *what)

@@ -58,11 +58,18 @@ class SegmentWriter:
 
     def append(self, record: RequestRecord) -> None:
         """Add one record; it is on disk after the next `flush`."""
-        held = self._held
-        self._encoder.encode_into(record, held, -1)
-        held.append(0x0A)
+        self._encoder.encode_into(record, self._held, -1)
+        self._added()
+
+    def append_line(self, line: bytes) -> None:
+        """Add a record that another segment holds, as it stands there, without its line end."""
+        self._held += line
+        self._added()
+
+    def _added(self) -> None:
+        self._held.append(0x0A)
         self.records += 1
-        if len(held) >= WRITE_AT:
+        if len(self._held) >= WRITE_AT:
             self.flush()
 
     def flush(self) -> None:

@@ -31,12 +31,13 @@ class Allotting:
 
     Args:
         hosts: How many targets there are, at least 1.
+        together: Families are asked for, whatever the number of targets.
     """
 
-    def __init__(self, hosts: int) -> None:
+    def __init__(self, hosts: int, *, together: bool = False) -> None:
         self._hosts = hosts
         self._rows = 0
-        self._sessions: array[int] | None = None if hosts == 1 else array("q")
+        self._sessions: array[int] | None = array("q") if hosts > 1 or together else None
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take the next rows."""
@@ -47,7 +48,7 @@ class Allotting:
 
     def finish(self, dependents: Dependents | None) -> Allotment | None:
         """Decide, once all rows have come; None where there is one target."""
-        if self._sessions is None:
+        if self._sessions is None or self._hosts == 1:
             return None
         if dependents is None and not any(self._sessions):
             return Allotment(self._hosts, self._rows, None)
@@ -58,6 +59,36 @@ class Allotting:
             places.append(place)
             counts[place] += 1
         return Allotment(self._hosts, self._rows, places)
+
+    def families(self, dependents: Dependents | None) -> Families | None:
+        """Which rows belong together; None where none do, or it was not asked for."""
+        if self._sessions is None or (dependents is None and not any(self._sessions)):
+            return None
+        return Families(_firsts(self._sessions, dependents), dependents)
+
+
+class Families:
+    """Rows that belong together: those of one session, and those that wait for one another.
+
+    Args:
+        firsts: Of each row the first of its family, shape (rows,).
+        dependents: Who waits for whom; None where nobody does.
+    """
+
+    def __init__(self, firsts: np.ndarray, dependents: Dependents | None) -> None:
+        import numpy as np
+
+        self._firsts = firsts.astype(np.int32)
+        free = self._firsts if dependents is None else self._firsts[~dependents.waiting()]
+        self._roots = np.bincount(free, minlength=firsts.size).astype(np.int32)
+
+    def first(self, row: int) -> int:
+        """The first row of a row's family."""
+        return int(self._firsts[row])
+
+    def roots(self, first: int) -> int:
+        """How many rows of a family wait for no others."""
+        return int(self._roots[first])
 
 
 class Allotment:

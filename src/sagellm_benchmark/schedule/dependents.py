@@ -250,6 +250,10 @@ class Dependents:
         """Every row that is waited for with each that waits for it, shape (edges,) both."""
         return self._edges.before(), self._edges.children
 
+    def waiting(self) -> np.ndarray:
+        """Whether each row of the trace waits for others, shape (rows,)."""
+        return self._edges.parents > 0
+
     def parents(self, seq: int) -> int:
         """How many rows a row waits for."""
         return int(self._edges.parents[seq % self._rows])

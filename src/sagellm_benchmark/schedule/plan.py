@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.schedule.allotment import Allotment, Allotting
+from sagellm_benchmark.schedule.allotment import Allotment, Allotting, Families
 from sagellm_benchmark.schedule.counts import Count
 from sagellm_benchmark.schedule.dependents import Dependents, Gathering
 from sagellm_benchmark.schedule.lengths import DROP, TOO_LONG, Fitting, Lengths
@@ -70,6 +70,7 @@ class Plan:
         messages: The first row with recorded messages; None where there is none.
         dependents: The rows that wait for others; None where none does.
         allotment: Which of several targets each row goes to; None where there is one.
+        families: Which rows belong together; None where none do, or nobody asked.
     """
 
     rows: int
@@ -99,6 +100,7 @@ class Plan:
     messages: str | None
     dependents: Dependents | None
     allotment: Allotment | None
+    families: Families | None
     _timetable: _Timetable = field(repr=False)
 
     @property
@@ -157,6 +159,7 @@ def make_plan(
     lengths: Lengths = NO_LIMIT,
     wording: Wording = ONE_TOKEN_A_WORD,
     hosts: int = 1,
+    together: bool = False,
 ) -> Plan:
     """Read all selected rows once, check them, and count.
 
@@ -170,6 +173,7 @@ def make_plan(
         lengths: How long a request may be.
         wording: How many words make the tokens of a made prompt.
         hosts: How many targets there are.
+        together: Families of rows are asked for: several workers send them.
 
     Raises:
         UsageError: No row is left, rows are too long, an id comes twice, or a row cannot be sent.
@@ -182,7 +186,7 @@ def make_plan(
         Soundness(),
         Count(trace.header, wording.full_rule),
     )
-    gathering, allotting = Gathering(), Allotting(hosts)
+    gathering, allotting = Gathering(), Allotting(hosts, together=together)
     due = timetable.planned(fitting)
     with collected_seldom():
         while block := list(islice(due, _BLOCK)):
@@ -230,6 +234,7 @@ def make_plan(
         messages=count.messages,
         dependents=dependents,
         allotment=allotting.finish(dependents),
+        families=allotting.families(dependents) if together else None,
         _timetable=timetable,
     )
 

@@ -38,7 +38,6 @@ class Hands:
         self._homes: dict[int, Member] = {}
         self._left: dict[int, int] = {}
         self._gone: set[int] = set()
-        self._roots = None if self._families is None else self._families.roots()
 
     def next(
         self, horizon_ns: int, members: Sequence[Member], moment_ns: int
@@ -96,7 +95,7 @@ class Hands:
         family = self._family(seq)
         left = self._left.pop(family, None)
         if left is None:
-            left = int(self._roots[family % self._plan.rows])
+            left = self._families.roots(family % self._plan.rows)
         if left > 1:
             self._homes[family], self._left[family] = member, left - 1
         else:
