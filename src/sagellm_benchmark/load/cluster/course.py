@@ -95,9 +95,7 @@ class Course:
         self.recorder = Recorder(segment)
         self._manifest = b""
         hands = None if plan is None else Hands(plan, timed=not settings.untimed)
-        self.crew = Crew(
-            identity.run_id, post, self, self._begin, hands, Share.whole(settings)
-        )
+        self.crew = Crew(identity.run_id, post, self, self._begin, hands, Share.whole(settings))
         self._toll = Toll(self.crew, self.health)
 
     # Start
@@ -313,6 +311,4 @@ class Course:
 def _problem(member: Member) -> str:
     if member.why is not None:
         return f"worker {member.name}: {member.why}"
-    return (
-        f"worker {member.name} did not answer within {READY_S:g} s"
-    )
+    return f"worker {member.name} did not answer within {READY_S:g} s"

@@ -373,4 +373,3 @@ def _without_content(planned: Planned) -> Planned:
         return planned
     row = msgspec.structs.replace(row, messages=None, prompt=None, prompt_token_ids=None)
     return msgspec.structs.replace(planned, row=row)
-

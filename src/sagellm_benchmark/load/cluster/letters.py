@@ -223,7 +223,7 @@ class Handed(msgspec.Struct, array_like=True, frozen=True):
     """
 
     planned: Planned
-    behind: list[int] = []  # noqa: RUF012  (msgspec copies it)
+    behind: list[int] = []
     parents: int = 0
     hears: int = NOBODY
 

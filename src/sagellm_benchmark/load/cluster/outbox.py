@@ -23,6 +23,9 @@ class Outbox:
         run: Name of the run.
         path: The segment.
         send: Sends a letter.
+
+    Attributes:
+        there: Bytes that have arrived.
     """
 
     def __init__(self, run: str, path: Path, send: Callable[[Batch], None]) -> None:
@@ -30,7 +33,7 @@ class Outbox:
         self._send = send
         self._file = os.open(path, os.O_RDONLY)
         self._sent = 0
-        self._there = 0
+        self.there = 0
 
     @property
     def size(self) -> int:
@@ -40,25 +43,25 @@ class Outbox:
     @property
     def empty(self) -> bool:
         """Whether the coordinator has all that is on disk."""
-        return self._there == self.size
+        return self.there == self.size
 
     def post(self) -> None:
         """Send what is new, as much of it as may be under way."""
         size = self.size
-        while self._sent < size and self._sent - self._there < UNDER_WAY:
+        while self._sent < size and self._sent - self.there < UNDER_WAY:
             data = os.pread(self._file, LETTER_BYTES, self._sent)
             self._send(Batch(run=self._run, offset=self._sent, data=data))
             self._sent += len(data)
 
     def acknowledged(self, offset: int, *, again: bool = False) -> None:
         """The coordinator has so many bytes, and may have lost what was sent behind them."""
-        self._there = max(self._there, offset)
+        self.there = max(self.there, offset)
         if again:
-            self._sent = self._there
+            self._sent = self.there
 
     def repeat(self) -> None:
         """Send again what has not been acknowledged."""
-        self._sent = self._there
+        self._sent = self.there
 
     def close(self) -> None:
         """Give the file back."""
