@@ -42,11 +42,7 @@ CASES = {
     "another-user": case("take Browser out", *MADE, *NAMED, file=REPLAY + HTTP_USER),
     "two-of-ours": case("do not run together", *MADE, *NAMED, file=REPLAY + CLOSED),
     "shape": case("remove the LoadTestShape", *MADE, *NAMED, file=REPLAY + SHAPE),
-    "master": case(
-        "--master: this version replays from one process", *MADE, *NAMED, "--master", *BOUND
-    ),
-    "worker": case("--worker: this version replays", *MADE, *NAMED, "--worker", *JOINED),
-    "processes": case("--processes: this version", *MADE, *NAMED, "--processes", 2, *BOUND),
+    "master": case("no healthy engine serves it", *MADE, "--model", "gpt-9", "--master", *BOUND),
     "no-concurrency": case("--concurrency N", *MADE, *NAMED, file=CLOSED),
     "unknown-model": case("no healthy engine serves it", *MADE, "--model", "gpt-9"),
     "no-host": case("--host is missing", *MADE, *NAMED, host=False),

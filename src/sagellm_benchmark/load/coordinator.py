@@ -16,14 +16,17 @@ import gevent
 from gevent.event import Event
 from locust import User
 from locust.env import Environment
-from locust.runners import STATE_INIT, STATE_STOPPED, LocalRunner
+from locust.runners import STATE_INIT, STATE_STOPPED, STATE_STOPPING, LocalRunner, MasterRunner
 
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import identity as identities
+from sagellm_benchmark.load.carried import Carried
+from sagellm_benchmark.load.cluster.course import Course
+from sagellm_benchmark.load.cluster.post import MasterPost
+from sagellm_benchmark.load.cluster.toll import Toll
 from sagellm_benchmark.load.dispatch import Role, dispatcher, role_of
-from sagellm_benchmark.load.driver import Driver
-from sagellm_benchmark.load.finish import EXIT_UNUSABLE, finish, tell
+from sagellm_benchmark.load.finish import EXIT_UNUSABLE, EXIT_USAGE, finish, tell
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.inputs import Inputs
 from sagellm_benchmark.load.limits import raise_file_limit
@@ -36,10 +39,12 @@ from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.scraper import PageOfMetrics, Scraper, find_pages
 from sagellm_benchmark.load.server import Server
 from sagellm_benchmark.load.signals import Signals
+from sagellm_benchmark.load.single import Single
 from sagellm_benchmark.load.target import Target, resolve_all
 from sagellm_benchmark.load.vitals import Vitals
 from sagellm_benchmark.load.watcher import Watcher
 from sagellm_benchmark.metrics.columns import Columns
+from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.redact import printable, snippet
 from sagellm_benchmark.schedule.plan import Plan
 
@@ -79,11 +84,13 @@ class Coordinator:
         self.environment = environment
         self.inputs = Inputs(environment, sources)
         self.role = self.inputs.role
-        self.run: Run | None = None
+        self.run: Carried | None = None
         self.watchers: list[Watcher] = []
-        self.vitals: Vitals | None = None
+        self.vitals: Vitals | Toll | None = None
         self._prepared: Prepared | None = None
-        self._driver: Driver | None = None
+        self._load: Single | Course | None = None
+        self._post: MasterPost | None = None
+        self._course: Course | None = None
         self._live: Live | None = None
         self._columns: Columns | None = None
         self._manifest: Manifest | None = None
@@ -94,7 +101,6 @@ class Coordinator:
         self._finished.set()
         self._starts = 0
         self._broken: str | None = None
-        self._driving: gevent.Greenlet | None = None
         self._finishing: gevent.Greenlet | None = None
         self._signals = Signals(self)
 
@@ -123,6 +129,10 @@ class Coordinator:
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
         events.request.add_listener(self._on_request)
+        if isinstance(environment.runner, MasterRunner):
+            self.inputs.keep_secrets()
+            self._post = MasterPost(environment, self._on_letter)
+            events.worker_connect.add_listener(self._on_worker)
         self._signals.install()
 
     # Start
@@ -156,29 +166,65 @@ class Coordinator:
 
     def _begin(self, prepared: Prepared, identity: Identity) -> None:
         columns = Columns()
-        run = Run(
-            self.environment,
-            prepared.settings,
-            identity,
-            prepared.targets,
-            prepared.plan,
-            (columns.add, *(watcher.add for watcher in self.watchers)),
-            self.inputs.tokenizer(prepared.settings),
-        )
+        listeners = (columns.add, *(watcher.add for watcher in self.watchers))
+        run = self._make(prepared, identity, listeners)
         self._manifest = Manifest(run, prepared.server)
         self._manifest.write()
+        if isinstance(run, Course):
+            self._course = self._load = run
+            try:
+                run.gather(self.inputs.shared(), self._manifest.read())
+            except UsageError as error:
+                self._course = None
+                identities.give_up(identity)
+                self._refuse(error)
+                return
+        else:
+            self._load = Single(self.environment, run, self.role, self._broke)
         self._outage = Outage(self._manifest.thresholds.connect_errors)
         self._aborted = None
         identities.point_latest(identity)
         self.run, self._columns = run, columns
         self._finished.clear()
         self._live = Live(run)
-        self.vitals = Vitals(run)
+        self.vitals = run.vitals()
         for watcher in self.watchers:
             watcher.began(run)
         run.scraper = Scraper(prepared.pages, run)
-        self._driver = Driver(self.environment, run, self.role, self._broke)
-        self._driving = self._spawn(self._drive, run, self._driver)
+        self._spawn(self._drive, self._load)
+
+    def _make(self, prepared: Prepared, identity: Identity, listeners: tuple[Any, ...]) -> Carried:
+        settings, targets, plan = prepared.settings, prepared.targets, prepared.plan
+        tokenizer = self.inputs.tokenizer(settings)
+        if self._post is None:
+            return Run(self.environment, settings, identity, targets, plan, listeners, tokenizer)
+        return Course(
+            self.environment,
+            settings,
+            identity,
+            targets,
+            plan,
+            listeners,
+            tokenizer,
+            self._post,
+            recorded=self._recorded,
+            told=self._tell,
+        )
+
+    def _on_letter(self, key: str, data: bytes) -> None:
+        """A worker's letter."""
+        if self._course is not None:
+            self._course.receive(key, data)
+
+    def _on_worker(self, client_id: str, **_: Any) -> None:
+        """A worker has connected; while a run is on it may join in."""
+        if self.run is not None and not self._ending:
+            gevent.spawn(self._course.invite, client_id)  # Locust is about to note that it is there
+
+    def _tell(self, event: str) -> None:
+        """Something happened that a person should know."""
+        self.clear_line()
+        log.warning("%s", event)
 
     def _spawn(self, work: Callable[..., None], *args: Any) -> gevent.Greenlet:
         """Run a part of our own; should it break, the run ends and its result is unusable."""
@@ -205,16 +251,15 @@ class Coordinator:
         runner.log_exception("local", words, "")
         for watcher in self.watchers:
             watcher.refused(words)
-        gevent.spawn(runner.stop)
+        if self.environment.parsed_options.headless:
+            self.environment.process_exit_code = EXIT_USAGE
+            gevent.spawn(self.quit)
+        else:
+            gevent.spawn(runner.stop)
 
-    def _drive(self, run: Run, driver: Driver) -> None:
+    def _drive(self, load: Single | Course) -> None:
         """Send the whole plan, then end the test; a user's own tasks end when Locust says."""
-        driver.drive()
-        if run.plan is None:
-            return
-        self.environment.runner.user_greenlets.join()
-        run.health.stop()  # how Locust stops a test, slowly, is no part of the load
-        if not self._ending:
+        if load.drive() and not self._ending:
             self.end()
 
     def _busy(self) -> str | None:
@@ -235,20 +280,22 @@ class Coordinator:
 
     def _on_request(self, **facts: Any) -> None:
         """Locust's request event; the requests of other users in the file are Locust's alone."""
-        if self.run is not None and "outcome" in facts:
-            record = self.run.record(facts["seq"], facts["job"], facts["outcome"])
-            self._live.add(record)
-            self._aborted = self._outage.add(record) or self._aborted
-            reason = self.run.recorder.failed or self._aborted
-            if reason and not self._ending and not self.run.stopping:
-                self._send_no_more(reason)
+        if isinstance(self.run, Run) and "outcome" in facts:
+            self._recorded(self.run.record(facts["seq"], facts["job"], facts["outcome"]))
+
+    def _recorded(self, record: RequestRecord) -> None:
+        """One more record: does the run go on?"""
+        self._live.add(record)
+        self._aborted = self._outage.add(record) or self._aborted
+        reason = self.run.write_failure or self._aborted
+        if reason and not self._ending and not self.run.stopping:
+            self._send_no_more(reason)
 
     def _send_no_more(self, reason: str) -> None:
         """End the run from here: what flies may land."""
         self.clear_line()
         log.error("%s: no more requests are sent", reason)
-        self.run.stopping = True
-        self._driver.stop()
+        self._load.stop()
         gevent.spawn(self.end)
 
     def clear_line(self) -> None:
@@ -286,15 +333,7 @@ class Coordinator:
         self._ending = True
         for watcher in self.watchers:
             watcher.ending()
-        self.run.engine.drain()
-        self._driver.stop()
-        if self.role is not Role.TASKS:
-            users = self.environment.runner.user_greenlets
-            users.join(timeout=self.run.settings.stop_timeout_s)
-            self.run.stopping = True
-            users.kill(block=True)
-            if gevent.getcurrent() is not self._driving:
-                self._driving.kill()  # it may still be making the first requests
+        self._load.drain()
 
     def _on_test_stop(self, **_: Any) -> None:
         """Locust has stopped its users: the books are closed and the summary is written."""
@@ -302,7 +341,7 @@ class Coordinator:
             self._finishing = self._spawn(self._finish, self.run)
             self._finishing.join()
 
-    def _finish(self, run: Run) -> None:
+    def _finish(self, run: Carried) -> None:
         run.stopping = True
         run.settle()
         self._live.close()
@@ -316,15 +355,18 @@ class Coordinator:
         except UsageError as error:
             log.error("%s; the result is in %s", error, run.identity.directory)
         run.close()
-        self.run = None
+        self.run = self._course = None
         for watcher in self.watchers:
             watcher.ended(run)
         self._finished.set()
 
     def _on_quitting(self, **_: Any) -> None:
         """Locust is leaving and reads the exit code next: the run must be over by then."""
-        runner = self.environment.runner
-        if isinstance(runner, LocalRunner) and runner.state not in (STATE_INIT, STATE_STOPPED):
-            runner.stop()
+        runner: Any = self.environment.runner
+        if runner.state not in (STATE_INIT, STATE_STOPPED, STATE_STOPPING):
+            if isinstance(runner, LocalRunner):
+                runner.stop()
+            else:
+                runner.stop(send_stop_to_client=False)
         self._finished.wait()
         self._signals.write_skipped_files()

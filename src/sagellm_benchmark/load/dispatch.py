@@ -31,10 +31,20 @@ def role_of(user_class: type[User]) -> Role | None:
 
 
 class NoUsers(UsersDispatcher):
-    """A dispatcher told to start and stop nobody."""
+    """A dispatcher told to start and stop nobody, in this process or in any worker."""
+
+    # To Locust a dispatch is always on: it would begin another for each worker that comes or goes.
+    dispatch_in_progress = True
 
     def __init__(self, worker_nodes: list[WorkerNode], user_classes: list[type[User]]) -> None:
-        """Take what Locust hands over; nothing of it is needed."""
+        """Take what Locust hands over."""
+        self._workers = {node.id: dict[str, int]() for node in worker_nodes if hasattr(node, "id")}
+
+    def add_worker(self, worker_node: WorkerNode) -> None:
+        """A worker has come, and gets its rows elsewhere."""
+
+    def remove_worker(self, worker_node: WorkerNode) -> None:
+        """A worker has gone."""
 
     def new_dispatch(
         self,
@@ -45,7 +55,8 @@ class NoUsers(UsersDispatcher):
         """A start, or another user count from the page: the plan says how many there are."""
 
     def __iter__(self) -> Iterator[dict[str, dict[str, int]]]:
-        return iter(())
+        # A worker that is told of no users begins the test all the same.
+        return iter([self._workers] if self._workers else ())
 
 
 def dispatcher(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sagellm_benchmark.clock import now, utc
+from sagellm_benchmark.load.carried import Carried
 from sagellm_benchmark.load.manifest import Manifest
 from sagellm_benchmark.load.output import say
-from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.metrics.summary import RunFacts, summarize
@@ -24,6 +24,7 @@ from sagellm_benchmark.record.archive import write_json
 from sagellm_benchmark.report.closing import closing_line
 from sagellm_benchmark.report.terminal import summary_text
 
+EXIT_USAGE = 2
 EXIT_UNUSABLE = 3
 PLAIN_WIDTH = 100
 
@@ -42,7 +43,7 @@ class Result:
 
 
 def finish(
-    run: Run,
+    run: Carried,
     columns: Columns,
     manifest: Manifest,
     *,
@@ -78,7 +79,7 @@ def finish(
     return Result(verdict["exit_code"], _text(run, summary))
 
 
-def tell(run: Run, result: Result) -> None:
+def tell(run: Carried, result: Result) -> None:
     """Print the result; then make its reports, which cannot harm it any more.
 
     Raises:
@@ -88,7 +89,7 @@ def tell(run: Run, result: Result) -> None:
     say(closing_line(run.identity.directory, run.recorder.recorded).rstrip())
 
 
-def _text(run: Run, summary: dict[str, Any]) -> str:
+def _text(run: Carried, summary: dict[str, Any]) -> str:
     terminal = sys.stdout.isatty()
     width = (shutil.get_terminal_size().columns or PLAIN_WIDTH) if terminal else PLAIN_WIDTH
     color = terminal and "NO_COLOR" not in os.environ
@@ -96,7 +97,9 @@ def _text(run: Run, summary: dict[str, Any]) -> str:
     return summary_text(summary, width=width, color=color, run_dir=directory)
 
 
-def _facts(run: Run, manifest: Manifest, interrupted: str | None, aborted: str | None) -> RunFacts:
+def _facts(
+    run: Carried, manifest: Manifest, interrupted: str | None, aborted: str | None
+) -> RunFacts:
     recorder = run.recorder
     return RunFacts(
         run_id=run.identity.run_id,
@@ -109,14 +112,15 @@ def _facts(run: Run, manifest: Manifest, interrupted: str | None, aborted: str |
         generator=run.generator(),
         lost_workers=run.lost_workers,
         dialect=manifest.server.dialect,
-        write_failure=recorder.failed,
+        write_failure=run.write_failure,
+        clock_bound_ms=run.clock_bound_ms,
         interrupted=interrupted,
         aborted=aborted,
         thresholds=manifest.thresholds,
     )
 
 
-def _rows(run: Run) -> int:
+def _rows(run: Carried) -> int:
     """Rows of the plan; of a trace that is replayed for ever, those that were reached."""
     total = math.inf if run.plan is None else run.plan.total_rows
     return run.recorder.planned if total == math.inf else int(total)

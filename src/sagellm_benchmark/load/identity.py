@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,11 @@ def claim(settings: Settings, *, again: bool = False) -> Identity:
         else:
             break
     return Identity(run_id, out / run_id, _salt(settings.salt, run_id))
+
+
+def give_up(identity: Identity) -> None:
+    """Take away the directory of a run that was not started: nothing in it is worth keeping."""
+    shutil.rmtree(identity.directory)
 
 
 def _try_room(directory: Path) -> None:

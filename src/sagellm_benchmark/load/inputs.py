@@ -41,10 +41,8 @@ from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.tokenizer import Tokenizer, load
 from sagellm_benchmark.trace.transforms import Pace, Selection
 
-_LATER = {
-    "master": "--master",
-    "worker": "--worker",
-}
+SECRET = ("header",)
+"""Options whose values go nowhere: Locust's master sends all options to its workers."""
 
 
 class Inputs:
@@ -67,6 +65,7 @@ class Inputs:
     def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
         self._environment = environment
         self._sources = sources
+        self._kept = {key: getattr(environment.parsed_options, key) for key in SECRET}
         self._given = self._raw()
         self.host = self._read_host()
         self.given_trace: str | None = self._given["trace"]
@@ -81,9 +80,6 @@ class Inputs:
             UsageError: Another class, a shape, `-u`, `-r`, or what this version cannot do.
         """
         options, classes = self._environment.parsed_options, self._environment.user_classes
-        for key, flag in _LATER.items():
-            if getattr(options, key, None):
-                raise UsageError(f"{flag}: this version replays from one process; leave it out")
         if self.role is Role.TASKS:
             return
         name = next(c.__name__ for c in classes if role_of(c) is not None)
@@ -180,6 +176,7 @@ class Inputs:
             lengths=_lengths(chosen, server.context_tokens, self.tokenizer(chosen)),
             wording=server.wording,
             hosts=len(chosen.hosts),
+            together=bool(self._environment.parsed_options.master),
         )
         check_models(plan.models, chosen, server)
         _check_endpoint(plan, chosen.endpoint)
@@ -215,11 +212,19 @@ class Inputs:
         fit = self.role is not Role.TASKS
         return preflight.ask_all(whom, chosen, fit=fit, tokenizer=tokenizer)
 
+    def keep_secrets(self) -> None:
+        """Take them out of Locust's options, which its master sends to every worker."""
+        vars(self._environment.parsed_options).update(dict.fromkeys(SECRET))
+
+    def shared(self) -> dict[str, Any]:
+        """What workers are told of the options: raw values, without secrets."""
+        return {key: value for key, value in self._raw().items() if key not in SECRET}
+
     def _raw(self) -> dict[str, Any]:
         """What Locust's options say; the page's form hands in "" for what is not set."""
-        options = self._environment.parsed_options
+        options = vars(self._environment.parsed_options) | self._kept
         keys = (*(option.key for option in OPTIONS), "run_time")
-        raw = {key: getattr(options, key) or None for key in keys}
+        raw = {key: options[key] or None for key in keys}
         for key, value in raw.items():
             if key in BY_KEY and BY_KEY[key].repeat and value is not None:
                 raw[key] = listed(value)

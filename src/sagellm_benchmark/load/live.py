@@ -19,7 +19,7 @@ from sagellm_benchmark.report.progress import Progress
 from sagellm_benchmark.wire.states import has_left
 
 if TYPE_CHECKING:
-    from sagellm_benchmark.load.run import Run
+    from sagellm_benchmark.load.carried import Carried
 
 INTERVAL_S = 0.5
 RECENT_SHOWN = 10
@@ -34,7 +34,7 @@ class Live:
         run: Whose.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Carried) -> None:
         self._run = run
         self._progress = Progress(sys.stderr, _rows(run))
         self._lags_ms: deque[float] = deque(maxlen=RECENT_LAGS)
@@ -90,7 +90,7 @@ class Live:
         }
 
 
-def _rows(run: Run) -> int | None:
+def _rows(run: Carried) -> int | None:
     """How many requests there will be; None where nobody knows, or for ever."""
     total = math.inf if run.plan is None else run.plan.total_rows
     return None if total == math.inf else int(total)

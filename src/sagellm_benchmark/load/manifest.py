@@ -27,7 +27,7 @@ from sagellm_benchmark.trace.prompts import PROMPT_RULE
 from sagellm_benchmark.trace.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from sagellm_benchmark.load.run import Run
+    from sagellm_benchmark.load.carried import Carried
 
 SCHEMA = "sagellm.run/1"
 _PACKAGES = ("locust", "gevent", "httptools", "msgspec", "numpy", "pydantic")
@@ -44,7 +44,7 @@ class Manifest:
         remarks: What of the way to the target a reader of the figures must know.
     """
 
-    def __init__(self, run: Run, server: Server) -> None:
+    def __init__(self, run: Carried, server: Server) -> None:
         self.server = server
         self.thresholds = Thresholds()
         self.remarks = remarks(run.targets, run.settings)
@@ -63,7 +63,11 @@ class Manifest:
         self._content |= ending
         write_json(self._path, self._content)
 
-    def _describe(self, run: Run) -> dict[str, Any]:
+    def read(self) -> bytes:
+        """The file as it is now."""
+        return self._path.read_bytes()
+
+    def _describe(self, run: Carried) -> dict[str, Any]:
         settings, identity, plan = run.settings, run.identity, run.plan
         hosts = [_host(target) for target in run.targets]
         tls = all(host["tls"] for host in hosts)
@@ -112,7 +116,7 @@ def _tokenizer(tokenizer: Tokenizer | None) -> dict[str, Any] | None:
     return {"path": tokenizer.path, "sha256": tokenizer.sha256}
 
 
-def _trace(run: Run) -> dict[str, Any]:
+def _trace(run: Carried) -> dict[str, Any]:
     plan = run.plan
     return {
         "path": run.settings.trace,

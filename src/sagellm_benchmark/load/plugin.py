@@ -13,9 +13,11 @@ from typing import Any, NoReturn
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.runners import WorkerRunner
 
 from sagellm_benchmark.config.options import OPTIONS, arguments
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.cluster.worker import Worker
 from sagellm_benchmark.load.coordinator import Coordinator, ours
 from sagellm_benchmark.load.files import keep_final_csv
 from sagellm_benchmark.load.rows import use_three_digits
@@ -24,7 +26,7 @@ from sagellm_benchmark.load.sources import sources_of
 from sagellm_benchmark.redact import printable
 
 _parsers: list[LocustArgumentParser] = []
-_coordinators: dict[Environment, Coordinator] = {}
+_parts: dict[Environment, Coordinator | Worker] = {}
 
 
 @events.init_command_line_parser.add_listener
@@ -42,9 +44,6 @@ def declare_options(parser: LocustArgumentParser) -> None:
     parser.set_defaults(web_host="127.0.0.1")
     # To Locust it would be an unknown option, which it repeats with its value.
     parser.add_argument("--api-key", type=_no_key, help=SUPPRESS, include_in_web_ui=False)
-    for action in parser._actions:
-        if action.dest == "processes":
-            action.type = _one_process  # refused while it is read: Locust forks right behind
     _parsers[:] = [parser]
     use_three_digits()
     keep_final_csv()
@@ -59,18 +58,15 @@ def _no_key(_: str) -> NoReturn:
     )
 
 
-def _one_process(_: str) -> NoReturn:
-    refuse(UsageError("--processes: this version replays from one process; leave it out"))
-
-
 @events.init.add_listener
 def begin(environment: Environment, **_: Any) -> None:
     """Check all that can be checked before any load; what is wrong ends here, with exit code 2."""
     if not ours(environment.user_classes):
         return
+    make = Worker if isinstance(environment.runner, WorkerRunner) else Coordinator
     try:
-        coordinator = Coordinator(environment, sources_of(_parsers[0]))
-        coordinator.initialise()
+        part = make(environment, sources_of(_parsers[0]))
+        part.initialise()
     except UsageError as error:
         refuse(error)
     except KeyboardInterrupt:
@@ -78,12 +74,13 @@ def begin(environment: Environment, **_: Any) -> None:
     except Exception:  # an error of ours: Locust would log it and go on, without a run
         traceback.print_exc()
         raise SystemExit(2) from None
-    _coordinators[environment] = coordinator
+    _parts[environment] = part
 
 
 def coordinator_of(environment: Environment) -> Coordinator | None:
-    """Who carries the runs of this environment; None where no user of ours is in it."""
-    return _coordinators.get(environment)
+    """Who carries the runs of this environment; None in a worker, or without a user of ours."""
+    part = _parts.get(environment)
+    return part if isinstance(part, Coordinator) else None
 
 
 def current_run(environment: Environment) -> Run:
@@ -92,8 +89,8 @@ def current_run(environment: Environment) -> Run:
     Raises:
         RuntimeError: None is.
     """
-    run = _coordinators[environment].run
-    if run is None:
+    run = _parts[environment].run
+    if not isinstance(run, Run):
         raise RuntimeError("no run is on: calls count from the test's start to its end")
     return run
 

@@ -26,6 +26,7 @@ from sagellm_benchmark.load.request import Job, Requests
 from sagellm_benchmark.load.rows import Rows
 from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.load.vitals import Vitals
 from sagellm_benchmark.metrics.quantiles import block
 from sagellm_benchmark.record.builder import RecordContext, Warmup
 from sagellm_benchmark.record.record import RequestRecord
@@ -183,6 +184,20 @@ class Run:
     def lost_workers(self) -> tuple[str, ...]:
         """Names of workers that were lost: of one process none ever is."""
         return ()
+
+    @property
+    def write_failure(self) -> str | None:
+        """Why not all records could be written."""
+        return self.recorder.failed
+
+    @property
+    def clock_bound_ms(self) -> float | None:
+        """How far clocks may be apart: one process has one."""
+        return None
+
+    def vitals(self) -> Vitals:
+        """How this process is."""
+        return Vitals(self)
 
     def sequence(self) -> int:
         """The next number for a request that no plan numbered."""

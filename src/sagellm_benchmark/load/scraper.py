@@ -39,7 +39,7 @@ from sagellm_benchmark.redact import mask, redact, snippet
 from sagellm_benchmark.wire.http import HTTP_ERRORS, Framing, request_bytes
 
 if TYPE_CHECKING:
-    from sagellm_benchmark.load.run import Run
+    from sagellm_benchmark.load.carried import Carried
 
 FIRST_S = 1.0
 """From the start of the load to the first reading, so that a short one has one."""
@@ -134,7 +134,7 @@ class Scraper:
         run: The run; its load is not on yet.
     """
 
-    def __init__(self, pages: Sequence[PageOfMetrics], run: Run) -> None:
+    def __init__(self, pages: Sequence[PageOfMetrics], run: Carried) -> None:
         self._pages = list(pages)
         self._run = run
         self._file: ScrapeFile | None = None

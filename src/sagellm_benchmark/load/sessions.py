@@ -142,6 +142,7 @@ class Sessions:
                 self._said[child] = said
             if self._ended(child, outcome.ended_ns, failed, lost) and self._slots is not None:
                 self._slots.follow(seq, child)
+        self._dependents.forget(seq)
         return lost
 
     def skip(self, lost: Lost) -> None:
@@ -153,6 +154,7 @@ class Sessions:
             self._skip(self._plan.dependent(seq), at_ns, why)
             for child in self._dependents.behind(seq):
                 self._ended(child, at_ns, why, lost)
+            self._dependents.forget(seq)
             if now() - busy_since > _BUSY_NS:
                 gevent.sleep(0.0005)  # a timer, not a callback: sockets are read in between
                 busy_since = now()

@@ -31,15 +31,21 @@ class Single:
         self._run = run
         self._role = role
         self._driver = Driver(environment, run, role, broke)
-        self._driving: Greenlet | None = None
+        self._driving: Any = None
 
-    def drive(self) -> None:
-        """Send the whole plan; a user's own tasks end when Locust says."""
+    def drive(self) -> bool:
+        """Send the whole plan.
+
+        Returns:
+            Whether the test is to end now; a user's own tasks end when Locust says.
+        """
         self._driving = gevent.getcurrent()
         self._driver.drive()
-        if self._run.plan is not None:
-            self._users.join()
-            self._run.health.stop()  # how Locust stops a test, slowly, is no part of the load
+        if self._run.plan is None:
+            return False
+        self._users.join()
+        self._run.health.stop()  # how Locust stops a test, slowly, is no part of the load
+        return True
 
     def stop(self) -> None:
         """Send no more; what flies may land."""

@@ -12,12 +12,14 @@ import time
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagellm_benchmark.clock import NS_PER_S
-from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.series import Counters
+
+if TYPE_CHECKING:
+    from sagellm_benchmark.load.run import Run
 
 RECENT_LAGS = 500
 """Worker lines tell the p99 of so many: of the loop's beats these are ten seconds."""

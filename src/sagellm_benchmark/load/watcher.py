@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sagellm_benchmark.load.run import Run
+from sagellm_benchmark.load.carried import Carried
 from sagellm_benchmark.record.record import RequestRecord
 
 
@@ -17,7 +17,7 @@ class Watcher(Protocol):
     def refused(self, why: str) -> None:
         """That run cannot be; no load was sent."""
 
-    def began(self, run: Run) -> None:
+    def began(self, run: Carried) -> None:
         """It is on."""
 
     def add(self, record: RequestRecord) -> None:
@@ -26,5 +26,5 @@ class Watcher(Protocol):
     def ending(self) -> None:
         """No more is sent; what flies may land."""
 
-    def ended(self, run: Run) -> None:
+    def ended(self, run: Carried) -> None:
         """Its summary is written."""

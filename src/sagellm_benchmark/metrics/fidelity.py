@@ -17,22 +17,39 @@ from sagellm_benchmark.metrics.quantiles import DECIMALS, block
 from sagellm_benchmark.trace.comparison import SAME_GAP_S
 from sagellm_benchmark.trace.samples import Sample, kolmogorov_smirnov
 
+CLOCK_BOUND_MS = 5.0
+"""Where clocks may be further apart, gaps between requests of several workers are not known."""
+
 WINDOWS_S = (1, 10, 60)
 """Widths of the windows of `idc`."""
 
 
-def fidelity(latencies: Latencies, *, closed: bool) -> dict[str, Any]:
-    """The `fidelity` block of the measured requests."""
+def fidelity(
+    latencies: Latencies, *, closed: bool, clock_bound_ms: float | None = None
+) -> dict[str, Any]:
+    """The `fidelity` block of the measured requests.
+
+    Args:
+        latencies: Theirs.
+        closed: There is no schedule.
+        clock_bound_ms: How far the clocks of the workers may be apart. Gaps between requests of
+            different workers are known no better, so beyond a limit they are null.
+    """
     table = latencies.table
     sent = np.sort(table["sent"][~np.isnan(table["sent"])])
     due = np.sort(table["due"])
     planned_gaps, sent_gaps = np.diff(due), np.diff(sent)
+    blurred = clock_bound_ms is not None and clock_bound_ms > CLOCK_BOUND_MS
     return {
         "dispatch_lag_ms": block(latencies.dispatch_lag_ms),
         "offered_rps": None if closed else rate(due),
         "achieved_rps": rate(sent),
-        "iat_ks": None if closed else distance(planned_gaps, sent_gaps),
-        "iat_cv": {"planned": None if closed else spread(planned_gaps), "sent": spread(sent_gaps)},
+        "clock_bound_ms": clock_bound_ms,
+        "iat_ks": None if closed or blurred else distance(planned_gaps, sent_gaps),
+        "iat_cv": {
+            "planned": None if closed else spread(planned_gaps),
+            "sent": None if blurred else spread(sent_gaps),
+        },
         "idc": {
             str(width): {
                 "planned": None if closed else dispersion(due, width),

@@ -55,6 +55,7 @@ class RunFacts:
         aborted: Why the run ended itself.
         servers: Blocks of `server_metrics`.
         thresholds: Of the verdict.
+        clock_bound_ms: How far the clocks of several workers may be apart; None for one process.
     """
 
     run_id: str
@@ -72,6 +73,7 @@ class RunFacts:
     aborted: str | None = None
     servers: Sequence[Mapping[str, Any]] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
+    clock_bound_ms: float | None = None
 
 
 def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
     common = blocks(run, facts.slos)
     common["protocol_metrics"] = observed(common["protocol_metrics"], facts.servers)
     all_counts = {**counts(table), "planned": facts.planned}
-    lag = fidelity(measured, closed=facts.closed)
+    lag = fidelity(measured, closed=facts.closed, clock_bound_ms=facts.clock_bound_ms)
     generator = _generator(facts.generator, whole, measured)
     gates = evaluate(facts.slos, common)
     evidence = Evidence(

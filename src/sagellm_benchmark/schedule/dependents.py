@@ -272,6 +272,9 @@ class Dependents:
         """A row as the trace has it."""
         return _decode(self._shelf.get(int(self._places[seq % self._rows])))
 
+    def forget(self, seq: int) -> None:
+        """A row is settled in this round; it lies on disk, and may come again."""
+
     def mended(self, row: Row) -> Row:
         """A row that waits for nobody but rows that are sent."""
         if self._missing and row.depends_on:

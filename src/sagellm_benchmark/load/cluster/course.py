@@ -28,6 +28,7 @@ from sagellm_benchmark.load.health import Health
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.request import Requests
 from sagellm_benchmark.load.run import REQUEST_TYPE, RequestFailed
+from sagellm_benchmark.load.scraper import Scraper
 from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.record.builder import RecordContext, Warmup
@@ -60,9 +61,11 @@ class Course:
         identity: The run's name, directory and salt.
         targets: Where requests go.
         plan: The rows; None for a user's own tasks.
-        recorded: Called with every record.
+        listeners: Called with every record.
         tokenizer: The model's, where it was given.
         post: Reaches the workers.
+        recorded: Called with every record once it is kept.
+        told: Called with what happened that a person should know.
     """
 
     def __init__(
@@ -72,9 +75,12 @@ class Course:
         identity: Identity,
         targets: Sequence[Target],
         plan: Plan | None,
-        recorded: Callable[[RequestRecord], None],
+        listeners: tuple[Callable[[RequestRecord], None], ...],
         tokenizer: Tokenizer | None,
         post: MasterPost,
+        *,
+        recorded: Callable[[RequestRecord], None],
+        told: Callable[[str], None],
     ) -> None:
         self.settings = settings
         self.identity = identity
@@ -86,13 +92,16 @@ class Course:
         self.origin_ns = self.anchor.monotonic_ns
         self.health = Health()
         self.stopping = False
+        self.scraper: Scraper | None = None
         self._environment = environment
         self._recorded = recorded
+        self._told = told
+        self._options: dict[str, Any] = {}
         self._post = post
         self._requests = Requests(settings, targets, identity.run_id)
         private = settings.keep_content != "none"
         segment = SegmentWriter(identity.directory / "records", SEGMENT, private=private)
-        self.recorder = Recorder(segment)
+        self.recorder = Recorder(segment, listeners)
         self._manifest = b""
         hands = None if plan is None else Hands(plan, timed=not settings.untimed)
         self.crew = Crew(identity.run_id, post, self, self._begin, hands, Share.whole(settings))
@@ -181,12 +190,9 @@ class Course:
         while not self.crew.over:
             self.crew.step(now())
             for event in self.crew.events:
-                self.told(event)
+                self._told(event)
             self.crew.events.clear()
             gevent.sleep(STEP_S)
-
-    def told(self, event: str) -> None:
-        """Something happened that a person should know; the coordinator puts its own here."""
 
     def stop(self) -> None:
         """Hand out no more."""

@@ -90,7 +90,7 @@ class Duty:
         self._over = over
         self._vitals = Vitals(run)
         self._driver = Driver(environment, run, role, self._broke, feed, self._permitted)
-        self._driving: Greenlet | None = None
+        self._driving: Any = None
         self._finishing = False
         self._left: str | None = None
         self._allowed = Event()
@@ -262,7 +262,8 @@ class Duty:
 
     def _report_to_locust(self) -> None:
         """Locust's own statistics, which it sends every few seconds, complete before our end."""
-        runner, data = self._runner, {}
+        runner = self._runner
+        data: dict[str, Any] = {}
         self._environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
         runner.send_message("stats", data)
 

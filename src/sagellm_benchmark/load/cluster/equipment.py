@@ -1,4 +1,4 @@
-"""What a worker needs for a run: the coordinator's settings, its own secrets, a target that answers.
+"""What a worker needs for a run: the coordinator's settings, its own secrets, a target.
 
 In: the letter that a run begins with, and the worker's own options. Out: a `Run` and its feed, or a
 `UsageError` that says what is in the way; no load is sent.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import resource
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from locust.env import Environment
 
@@ -23,13 +22,11 @@ from sagellm_benchmark.load.cluster.feed import Feed
 from sagellm_benchmark.load.cluster.letters import Begin
 from sagellm_benchmark.load.dispatch import Role, role_of
 from sagellm_benchmark.load.identity import Identity
+from sagellm_benchmark.load.inputs import SECRET
 from sagellm_benchmark.load.run import Place, Run
 from sagellm_benchmark.load.target import resolve_all
 from sagellm_benchmark.trace.prompts import Wording
 from sagellm_benchmark.trace.tokenizer import Tokenizer, load
-
-SECRET = ("header",)
-"""Options that are never sent: each worker reads its own."""
 
 OWN = ("out", "cacert", "tokenizer", "api_key_env")
 """Options of which a worker's own value counts, where it has one: its disk is another one."""
@@ -50,7 +47,10 @@ class Equipment:
 
     def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
         self._environment = environment
-        self._sources = sources
+        # Locust writes the coordinator's options over these when a test starts.
+        options = vars(environment.parsed_options)
+        self._own = {key: options[key] or None for key in SECRET}
+        self._own |= {key: options[key] for key in OWN if key in sources}
         self._tokenizer: Tokenizer | None = None
 
     def run(self, letter: Begin) -> tuple[Run, Feed | None]:
@@ -97,10 +97,7 @@ class Equipment:
         return run, feed
 
     def _settings(self, letter: Begin) -> Settings:
-        options = self._environment.parsed_options
-        own: dict[str, Any] = {key: getattr(options, key) or None for key in SECRET}
-        own |= {key: getattr(options, key) for key in OWN if key in self._sources}
-        values = parse_values(letter.options | own) | letter.found
+        values = parse_values(letter.options | self._own) | letter.found
         names = [name for name, _ in values["header"]]
         for name in letter.header_names:
             if name not in names:

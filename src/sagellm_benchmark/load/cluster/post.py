@@ -73,11 +73,13 @@ class WorkerPost:
     def __init__(
         self, environment: Environment, take: Callable[[bytes], None], cut: Callable[[], None]
     ) -> None:
-        self._runner: Any = environment.runner
+        runner: Any = environment.runner
+        self._runner = runner
         self._take = take
         self._cut = cut
         self._runner.register_message(MESSAGE, self._received)
-        self._monitor = self._runner.client.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        socket = self._runner.client.socket
+        self._monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         gevent.spawn(self._watch)
 
     def send(self, letter: Letter) -> None:

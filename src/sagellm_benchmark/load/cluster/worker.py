@@ -9,6 +9,7 @@ its records stay where they are.
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -81,11 +82,13 @@ class Worker:
         events = self.environment.events
         events.request.add_listener(self._on_request)
         events.quitting.add_listener(self._on_quitting)
+        gevent.signal_handler(signal.SIGINT, self._interrupted)
         self._spawn(self._watch)
 
-    def interrupted(self) -> bool:
-        """Ctrl-C: whether it ends this process; while a run is on its coordinator decides."""
-        return self._duty is None
+    def _interrupted(self) -> None:
+        """Ctrl-C: while a run is on its coordinator decides, who got it too."""
+        if self._duty is None:
+            self.environment.runner.quit()
 
     # Letters
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 _WIDE = 96
 _DETECTABLE = 5
-_STYLES = {"better": "green", "worse": "red", "noise": "dim", "equal": "dim", "cannot tell": "yellow"}
+_STYLES = {
+    "better": "green",
+    "worse": "red",
+    "noise": "dim",
+    "equal": "dim",
+    "cannot tell": "yellow",
+}
 
 
 def comparison_text(comparison: Comparison, *, width: int, color: bool) -> str:
