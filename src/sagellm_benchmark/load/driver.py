@@ -78,8 +78,7 @@ class Driver:
         """
         run, loop = self._run, self._loop
         if isinstance(loop, OpenLoop):
-            soon_ns = loop.prepare()
-            origin_ns = soon_ns if origin_ns is None else origin_ns
+            origin_ns = loop.prepare() if origin_ns is None else origin_ns
             run.begin(origin_ns)
             loop.run(origin_ns)
             return

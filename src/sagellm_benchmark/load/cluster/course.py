@@ -45,7 +45,7 @@ SEGMENT = "workers"
 """Name of the segment that the workers' records come together in."""
 
 STEP_S = 0.02
-LEAD_NS = NS_PER_S // 2
+LEAD_NS = NS_PER_S
 READY_S = 15.0
 """So long workers have to get ready for a run."""
 

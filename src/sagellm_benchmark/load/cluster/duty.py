@@ -16,7 +16,7 @@ from gevent.event import Event
 from gevent.greenlet import Greenlet
 from locust.env import Environment
 
-from sagellm_benchmark.clock import NS_PER_S, Anchor, now
+from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, Anchor, now
 from sagellm_benchmark.load.cluster.feed import Feed
 from sagellm_benchmark.load.cluster.letters import (
     Begin,
@@ -43,6 +43,9 @@ PULSE_NS = NS_PER_S
 REPEAT_NS = 5 * NS_PER_S
 STOOD_STILL_NS = 2 * NS_PER_S
 """After so long at a standstill the coordinator may have given us up."""
+
+FIRST_NS = 300 * NS_PER_MS
+"""So long before the run's start its first requests are made."""
 
 DELIVERY_S = 30.0
 """So long the last records may take to arrive."""
@@ -107,6 +110,8 @@ class Duty:
         self.run.share = go.share
         self._driver.resize(go.share.users, go.share.conversations)
         self._driving = gevent.getcurrent()
+        # The first rows are right behind: their requests are best made before the clock runs.
+        gevent.sleep(max(go.origin_ns - now() - FIRST_NS, 0) / NS_PER_S)
         self._driver.drive(go.origin_ns)
         if self._feed is None or self._finishing:
             return

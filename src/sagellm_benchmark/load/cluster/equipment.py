@@ -76,6 +76,7 @@ class Equipment:
             wording = Wording(
                 letter.tokens_per_word, letter.template_tokens, letter.wording_source, tokenizer
             )
+            _ = wording.vocabulary  # made now, and not while the first rows are due
             feed = Feed(letter.block_size, wording, sessions=letter.sessions)
         identity = Identity(letter.run, Path(settings.out) / letter.run, letter.salt)
         records = identity.directory / "workers" / letter.worker

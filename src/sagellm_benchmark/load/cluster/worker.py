@@ -173,7 +173,7 @@ class Worker:
 
     def _cut(self) -> None:
         """The connection is closed: whoever was there counts us as lost."""
-        if not self._leaving and (self._duty is not None or self._letter is not None):
+        if not self._leaving:
             self._spawn(self._cut_off, "the connection to the coordinator is closed")
 
     def _cut_off(self, why: str) -> None:
