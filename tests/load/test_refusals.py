@@ -20,7 +20,6 @@ class Browser(HttpUser):
 """
 LOCAL = ("--master-bind-host", "127.0.0.1")
 BOUND = (*LOCAL, "--master-bind-port", "{port}", "--master-port", "{port}")
-JOINED = ("--master-host", "127.0.0.1", "--master-port", "{master}")
 SHAPE = """
 from locust import LoadTestShape
 

@@ -184,14 +184,16 @@ class Coordinator:
         self._outage = Outage(self._manifest.thresholds.connect_errors)
         self._aborted = None
         identities.point_latest(identity)
+        run.scraper = Scraper(prepared.pages, run)
         self.run, self._columns = run, columns
         self._finished.clear()
         self._live = Live(run)
         self.vitals = run.vitals()
         for watcher in self.watchers:
             watcher.began(run)
-        run.scraper = Scraper(prepared.pages, run)
-        self._spawn(self._drive, self._load)
+        run.scraper.begin()
+        if not self._ending:
+            self._spawn(self._drive, self._load)
 
     def _make(self, prepared: Prepared, identity: Identity, listeners: tuple[Any, ...]) -> Carried:
         settings, targets, plan = prepared.settings, prepared.targets, prepared.plan

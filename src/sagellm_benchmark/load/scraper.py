@@ -125,9 +125,7 @@ def _resolved(name: str, url: str, settings: Settings) -> Target:
 
 
 class Scraper:
-    """Reads the pages of one run.
-
-    All of them are read once before this returns, then again and again beside the load.
+    """Reads the pages of one run: once by `begin`, then again and again beside the load.
 
     Args:
         pages: Which.
@@ -140,10 +138,17 @@ class Scraper:
         self._file: ScrapeFile | None = None
         self._ended = Event()
         self._greenlet: gevent.Greenlet | None = None
-        if not pages:
-            return
+        self._beginning: gevent.Greenlet | None = None
+
+    def begin(self) -> None:
+        """Read all pages for the first time; the load may start when this returns."""
+        if self._pages:
+            self._beginning = gevent.spawn(self._begin)
+            self._beginning.join()
+
+    def _begin(self) -> None:
         try:
-            self._file = ScrapeFile(run.identity.directory)
+            self._file = ScrapeFile(self._run.identity.directory)
         except OSError as error:
             self._give_up(error)
         self._round(BEFORE)
@@ -152,6 +157,8 @@ class Scraper:
     def end(self) -> list[dict[str, Any]]:
         """Read all pages for the last time, and tell what the servers said: `server_metrics`."""
         self._ended.set()
+        if self._beginning is not None:
+            self._beginning.join()
         if self._greenlet is not None:
             self._greenlet.join()
             self._round(AFTER)
