@@ -41,7 +41,7 @@ from sagellm_benchmark.trace.tally import BadRowError
 BLOCK_SIZE = 16
 _NEEDED = {"chat_id", "parent_chat_id", "timestamp", "input_length", "output_length"}
 _ROOT = -1
-_Chat = Annotated[int, msgspec.Meta(ge=_ROOT, lt=1 << 63)]
+_Chat = Annotated[int, msgspec.Meta(ge=_ROOT, le=(1 << 63) - 1)]
 
 
 class _Record(msgspec.Struct):
