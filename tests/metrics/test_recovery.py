@@ -40,7 +40,7 @@ def ended(records, **more):
 def test_the_runs_own_figures(seed):
     """Of a run that ended every figure comes out as it was, the generator's too."""
     records = mixed_run(200, seed)
-    own = ended(records)
+    own = ended(records, clock_bound_ms=7.5)
     own["notes"] = ["a remark", *own["notes"]]
     again = recovered(records[::-1], own)
     assert again.pop("merged") == {"segments": 1, "ended": True}

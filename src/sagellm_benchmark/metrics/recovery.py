@@ -82,8 +82,7 @@ def recover(
         _spoil(fresh, _unended(fresh))
         return {**fresh, BLOCK: block}
     if fresh["counts"] == own["counts"]:
-        # The clocks of several workers are in no record, and what hangs on them is in these.
-        fresh |= {key: own[key] for key in ("verdict", "notes", "fidelity")}
+        fresh |= {"verdict": own["verdict"], "notes": own["notes"]}
     else:
         fresh["notes"] = [*manifest.get("remarks", ()), *fresh["notes"]]
         _spoil(fresh, f"put together by merge: {_changes(own['counts'], fresh['counts'])}")
@@ -104,6 +103,7 @@ def _facts(
         generator={} if own is None else _generator(own["generator"]),
         dialect=manifest["target"]["dialect"],
         thresholds=msgspec.convert(manifest["thresholds"], Thresholds),
+        clock_bound_ms=None if own is None else own["fidelity"].get("clock_bound_ms"),
     )
 
 
