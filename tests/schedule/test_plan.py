@@ -197,3 +197,40 @@ def test_planning_holds_no_rows():
     finally:
         tracemalloc.stop()
     assert peak < 4e6
+
+
+def _mixed():
+    """Rows of every kind that the digest tells apart, more of them than are looked at together."""
+    for number in range(200):
+        row = {"arrival_time_s": number // 3 * 0.25, "output_tokens": number % 7 * 40}
+        if number % 4 == 1:
+            row |= {"depends_on": [f"r{number - 1}"], "relation": "continue",
+                    "think_time_s": 0.5, "session_id": f"s{number // 4}"}  # fmt: skip
+        if number % 5 == 2:
+            row |= {"messages": [{"role": "user", "content": "hi"}], "sampling": {"b": 1, "a": 2}}
+        if number % 9 == 3:
+            row |= {"model": "m", "max_tokens": 9, "operation": "chat", "stream": False}
+        yield row
+
+
+def test_the_digest_of_yesterdays_schedules_has_not_changed(tmp_path):
+    """Whatever the planner does otherwise, the same schedules have the digests they always had."""
+    mixed = _trace(tmp_path / "t.jsonl", *_mixed())
+    azure = open_trace(MOONCAKE.with_name("azure_lookalike.csv"))
+    plans = [
+        make_plan(trace, selection, pace, times=times)
+        for trace in (mixed, azure, open_trace(MOONCAKE))
+        for selection, pace, times in (
+            (Selection(), Pace(), 1),
+            (Selection(start_s=1.0, limit=90), Pace(rate=3.0), 2),
+        )
+    ]
+    assert [plan.digest[:16] for plan in plans] == [
+        *("49f4a9fdb6710e93", "f43a4332ce3a4f36", "b32799ec924d6379"),
+        *("c65a9e5c4875cf68", "c6343732bb45e566", "d6be9e8fa85ae42d"),
+    ]
+    assert [(plan.rows, plan.peak_rate_per_s, plan.peak_streams) for plan in plans] == [
+        *((200, 12, 36), (90, 3, 11), (150, 7, 15)),
+        *((90, 6, 16), (120, 14, 27), (90, 14, 25)),
+    ]
+    assert plans[0].models == {None: 178, "m": 22}

@@ -42,6 +42,19 @@ def test_a_chat_waits_for_its_parent(tmp_path):
     assert rows[1].think_time_s is None
 
 
+def test_chats_need_not_ascend(tmp_path):
+    """Whatever the order of their numbers, chats find their parents."""
+    chats = [(500, -1), (20, -1), (600, 20), (30, 500), (21, 30), (601, 600)]
+    rows = _rows(
+        tmp_path,
+        *(
+            {**ROW, "chat_id": chat, "parent_chat_id": parent, "turn": 1, "timestamp": float(at)}
+            for at, (chat, parent) in enumerate(chats)
+        ),
+    )
+    assert [row.session_id for row in rows] == ["500", "20", "20", "500", "500", "20"]
+
+
 def test_orphans_wait_for_nothing(tmp_path):
     """A parent before the trace's first row is nobody to wait for; its children stay together."""
     rows = _rows(
@@ -60,6 +73,7 @@ def test_orphans_wait_for_nothing(tmp_path):
         ({"turn": 0}, "turn"),
         ({"timestamp": "1"}, "timestamp"),
         ({"output_length": -1}, "output_length"),
+        ({"chat_id": 1 << 63}, "chat_id"),
         ({"chat_id": None}, "chat_id"),
         ({"type": ""}, "type"),
     ],

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagellm_benchmark.trace.arrivals import Arrivals
+from sagellm_benchmark.trace.garbage import collected_seldom
 from sagellm_benchmark.trace.reuse import Reuse
 from sagellm_benchmark.trace.samples import Sample
 from sagellm_benchmark.trace.sessions import Sessions
@@ -103,14 +104,15 @@ def observe(trace: Trace) -> Traffic:
         UsageError: The trace cannot be read, or has bad rows.
     """
     traffic = Traffic(trace, Reuse(trace.header))
-    for row in trace.rows():
-        traffic.rows += 1
-        traffic.inputs.add(row.input_tokens)
-        traffic.outputs.add(row.output_tokens)
-        traffic.sessions.add(row)
-        traffic.reuse.add(row)
-        if row.arrival_time_s is not None:
-            traffic.arrivals.add(row.arrival_time_s)
+    with collected_seldom():
+        for row in trace.rows():
+            traffic.rows += 1
+            traffic.inputs.add(row.input_tokens)
+            traffic.outputs.add(row.output_tokens)
+            traffic.sessions.add(row)
+            traffic.reuse.add(row)
+            if row.arrival_time_s is not None:
+                traffic.arrivals.add(row.arrival_time_s)
     return traffic
 
 
