@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from tests.load.processes import (
     made,
     target,
     to,
+    wait_for,
 )
 
 from sagellm_benchmark.cli.main import main
@@ -51,7 +53,7 @@ def gateway(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(gateway, tmp_path_factory):
-    """One run to its end, one that is killed on the way, and the first from its own command."""
+    """One run to its end and again from its own command; two that are killed, one with workers."""
     folder = tmp_path_factory.mktemp("runs")
     system = folder / "system.yaml"
     example = re.search(r"```yaml\n(.*?)```", (DOCS / "system.md").read_text("utf-8"), re.DOTALL)
@@ -65,14 +67,28 @@ def runs(gateway, tmp_path_factory):
         rows, many = made(requests=40, rate=40), made(requests=3000, rate=40)
         ended = begin("ended", *rows, *to(gateway, "ended"), *ASKED, "--system", system)
         killed = begin("killed", *many, *to(gateway, "killed"))
+        orphans = begin("orphans", *many, *to(gateway, "orphans"), "--processes", 2)
         killed.running(60)
         killed.interrupt(signal.SIGKILL)
         killed.ended()
+        orphans.running(60)
+        orphans.process.kill()  # the coordinator alone
+        orphans.ended()
         came_out(ended, 0)
         line = command_line(ended.run.manifest)
         again = begin("again", *shlex.split(line)[2:], "--run-id", "again")
         came_out(again, 0)
-        yield {"ended": ended, "killed": killed, "again": again}
+        wait_for(lambda: _gone(orphans.process.pid), orphans)
+        yield {"ended": ended, "killed": killed, "again": again, "orphans": orphans}
+
+
+def _gone(group):
+    """Whether no process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 @pytest.fixture
@@ -100,6 +116,20 @@ def test_a_killed_run_is_put_together(killed, capsys):
     assert all(BUSY.match(reason) for reason in others)
     assert main(["export", "--to", "csv", "--out", "-", str(killed)]) == 0
     assert main(["export", "--to", "leaderboard", "--out", "-", str(killed)]) == 3
+
+
+def test_workers_without_a_coordinator(runs, gateway, tmp_path):
+    """What the workers had kept when theirs was killed comes together: all that was ever sent."""
+    folder = shutil.copytree(runs["orphans"].runs[0], tmp_path / "orphans")
+    segments = {path.parent.name: path for path in folder.glob("workers/*/*.jsonl")}
+    assert len(segments) == 2
+    assert main(["merge", str(folder)]) == 3
+    results = Results(folder)
+    books_agree(results, gateway)
+    assert {record.worker for record in results.records} == set(segments)
+    before = sorted(path.read_bytes() for path in folder.rglob("*.jsonl"))
+    assert main(["merge", str(folder)]) == 3
+    assert sorted(path.read_bytes() for path in folder.rglob("*.jsonl")) == before
 
 
 def test_a_run_that_ended_comes_out_as_it_was(runs, tmp_path):
