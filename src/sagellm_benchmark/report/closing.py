@@ -15,7 +15,7 @@ from sagellm_benchmark.report.html import write_report
 from sagellm_benchmark.report.markdown import write_markdown
 from sagellm_benchmark.report.rerun import quoted
 
-MOST_RECORDS = 50_000
+MOST_RECORDS = 30_000
 """Of so many the reports are made in less than a second."""
 
 

@@ -16,6 +16,7 @@ from sagellm_benchmark.report import axis
 MOST_BINS = 96
 _LEAST_BINS = 24
 _PER_BIN = 10
+_AT_ONCE_S = 1e-3
 
 QUANTILES = (50, 90, 99)
 
@@ -80,8 +81,11 @@ class Grid:
         )
 
     def flow(self, starts_s: np.ndarray, ends_s: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-        """Amounts a second, each spread evenly between its start and its end."""
-        lasting = ends_s > starts_s
+        """Amounts a second, each spread evenly between its start and its end.
+
+        What lasts no millisecond counts where it ends.
+        """
+        lasting = ends_s - starts_s > _AT_ONCE_S
         starts, ends = starts_s[lasting], ends_s[lasting]
         rates = amounts[lasting] / (ends - starts)
         upto = self._risen(starts, rates) - self._risen(ends, rates)

@@ -1,0 +1,3 @@
+"""Tests of the page of a run."""
+
+from __future__ import annotations
