@@ -30,7 +30,7 @@ a side is:
   runs/x,runs/y      several runs of the same thing, pooled
   runs/x             a directory that holds runs, pooled: what run --repeat makes
   runs/x/x-a         pooled too: runs/x/x-a1, runs/x/x-a2, …
-a single directory that holds x-a1 … x-b1 …, as run --repeat --against makes it, is its sides a and b.
+a single directory that holds x-a1 … x-b1 … is its sides a and b: what run --repeat --against makes.
 The first side is the base; each other one is held against it.
 
   sagellm-benchmark compare runs/monday runs/tuesday

@@ -82,6 +82,22 @@ def test_figures_that_are_zero_are_compared_as_they_are(tmp_path):
     assert row.word(0) == "worse"
 
 
+def test_shares_differ_in_points(tmp_path):
+    """10 % of errors and 15 % of them are 5 points apart, never 50 %."""
+    groups = [
+        [
+            write_run(
+                tmp_path / f"{rate}-{number}",
+                changes={"protocol_metrics": {"error_rate": rate, "unobserved": []}},
+            )
+            for number in range(2)
+        ]
+        for rate in (0.10, 0.15)
+    ]
+    row = _rows(compare_sides(sides(*groups)))["error_rate"]
+    assert row.figure.step(row.differences[0].change, row.differences[0].scale) == "+5.00 points"
+
+
 def test_a_sure_change_that_does_not_matter_is_marked(tmp_path):
     """Significant is not large."""
     a = several(tmp_path, "a", (1.0, 1.00001, 0.99999))
@@ -105,6 +121,18 @@ def test_what_no_run_measured_has_no_row(tmp_path):
     comparison = compare_sides(sides([x], [y]), named_figures(["ttft_ms.p50", "connect_ms.p99"]))
     assert [row.figure.name for row in comparison.rows] == ["ttft_ms.p50"]
     assert comparison.absent == ("connect p99",)
+
+
+def test_a_table_has_what_one_of_its_two_sides_has(tmp_path):
+    """A third side's figures make no empty rows."""
+    x, y, z = (write_run(tmp_path / name) for name in "xyz")
+    for folder in (x, y):
+        found = json.loads((folder / "summary.json").read_text())
+        found["latency"]["ttft_ms"]["p50"] = None
+        (folder / "summary.json").write_text(json.dumps(found))
+    comparison = compare_sides(sides([x], [y], [z]), named_figures(["ttft_ms.p50", "itl_ms.p50"]))
+    assert [len(comparison.rows_of(place)) for place in range(2)] == [1, 2]
+    assert comparison.rows[0].word(1) == "cannot tell"
 
 
 def test_a_latency_is_all_its_statistics():

@@ -80,10 +80,15 @@ class Comparison:
 
     def tally(self, place: int) -> list[str]:
         """How many figures of the side at a place behind the base are called what."""
-        counts = Counter(row.word(place) for row in self.rows)
-        small = Counter(row.word(place) for row in self.rows if row.small(place))
+        rows = self.rows_of(place)
+        counts = Counter(row.word(place) for row in rows)
+        small = Counter(row.word(place) for row in rows if row.small(place))
         parts = [f"{counts[word]} {word}{_of_them(small[word])}" for word in WORDS if counts[word]]
         return parts or ["nothing to compare"]
+
+    def rows_of(self, place: int) -> list[Row]:
+        """The figures that the base or the side at a place behind it has."""
+        return [row for row in self.rows if row.values[0] or row.values[place + 1]]
 
     @property
     def usable(self) -> bool:
@@ -131,7 +136,8 @@ def _applies(figure: Figure, sides: Sequence[Side]) -> bool:
 def _row(figure: Figure, sides: Sequence[Side]) -> Row:
     values = tuple(tuple(_known(figure, side)) for side in sides)
     positive = all(value > 0 for each in values for value in each)
-    scale: Scale = "ratio" if positive else "difference"
+    # 50 % more of an error rate is easily misread: shares differ in points.
+    scale: Scale = "ratio" if positive and figure.unit != "share" else "difference"
     base, *others = values
     found = [
         compare_groups(base, other, scale=scale, confidence=CONFIDENCE) if base and other else None

@@ -57,7 +57,9 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield f"**{escaped(words.title(comparison, place))}**"
         yield ""
         headings = [heading or " " for heading in words.headings(comparison, place)]
-        yield from table_lines(headings, (_row(comparison, row, place) for row in comparison.rows))
+        yield from table_lines(
+            headings, (_row(comparison, row, place) for row in comparison.rows_of(place))
+        )
         yield ""
     if by_level["note"]:
         yield from _points(by_level["note"])

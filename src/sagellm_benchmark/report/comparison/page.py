@@ -107,7 +107,7 @@ def _table(comparison: Comparison, place: int) -> dict[str, object]:
         "title": words.title(comparison, place),
         "letters": letters,
         "repeats": comparison.repeats(place),
-        "lines": [_line(comparison, row, place, reach) for row in comparison.rows],
+        "lines": [_line(comparison, row, place, reach) for row in comparison.rows_of(place)],
         "reach": f"{100 * reach:.3g} %" if reach else "",
     }
 

@@ -96,7 +96,7 @@ def _table(comparison: Comparison, place: int, width: int) -> Table:
         if number not in left_out:
             text = number in (0, len(words.headings(comparison, place)) - 1)
             table.add_column(heading, justify="left" if text else "right", no_wrap=not text)
-    for row in comparison.rows:
+    for row in comparison.rows_of(place):
         cells = words.cells(comparison, row, place)
         shown = [Text(cell) for number, cell in enumerate(cells) if number not in left_out]
         shown[0].stylize("bold")

@@ -96,7 +96,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
             "The unit is the run. better, worse: the change is significant (Welch's t-test of the"
             f" runs, {CONFIDENCE:.0%}".replace("%", " %")
             + "). noise: none was found; one of the size in detectable would have been, four times"
-            " in five. cannot tell: a side has one run."
+            " in five. cannot tell: a side has one run, or none that measured it."
         )
         tested = sum(
             found is not None and found.p is not None
