@@ -8,24 +8,22 @@ on the wire has its record.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust import User
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, STATE_STOPPING, LocalRunner, MasterRunner
 
-from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import identity as identities
 from sagellm_benchmark.load.carried import Carried
 from sagellm_benchmark.load.cluster.course import Course
 from sagellm_benchmark.load.cluster.post import MasterPost
 from sagellm_benchmark.load.cluster.toll import Toll
-from sagellm_benchmark.load.dispatch import Role, dispatcher, role_of
+from sagellm_benchmark.load.dispatch import Role, dispatcher
 from sagellm_benchmark.load.finish import EXIT_UNUSABLE, EXIT_USAGE, finish, tell
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.inputs import Inputs
@@ -35,37 +33,18 @@ from sagellm_benchmark.load.manifest import Manifest
 from sagellm_benchmark.load.outage import Outage
 from sagellm_benchmark.load.output import say
 from sagellm_benchmark.load.page import guard
+from sagellm_benchmark.load.prepared import Prepared, prepare
 from sagellm_benchmark.load.run import Run
-from sagellm_benchmark.load.scraper import PageOfMetrics, Scraper, find_pages
-from sagellm_benchmark.load.server import Server
+from sagellm_benchmark.load.scraper import Scraper
 from sagellm_benchmark.load.signals import Signals
 from sagellm_benchmark.load.single import Single
-from sagellm_benchmark.load.target import Target, resolve_all
 from sagellm_benchmark.load.vitals import Vitals
 from sagellm_benchmark.load.watcher import Watcher
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.redact import printable, snippet
-from sagellm_benchmark.schedule.plan import Plan
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run that may start: everything that could be wrong has been looked at."""
-
-    settings: Settings
-    targets: tuple[Target, ...]
-    server: Server
-    plan: Plan | None
-    pages: tuple[PageOfMetrics, ...] = ()
-    identity: Identity | None = None
-
-
-def ours(user_classes: Sequence[type[User]]) -> bool:
-    """Whether any of the users is one of ours."""
-    return any(role_of(user_class) is not None for user_class in user_classes)
 
 
 class Coordinator:
@@ -115,7 +94,7 @@ class Coordinator:
         self.inputs.check_combination()
         raise_file_limit()
         environment.dispatcher_class = dispatcher  # type: ignore[assignment]  # makes one
-        prepared = None if self.inputs.waiting else self._prepare()
+        prepared = None if self.inputs.waiting else prepare(self.inputs)
         environment.stop_timeout = self.inputs.stop_timeout_s()
         if prepared is None:
             say("No trace is named: choose one in the page, at /llm; nothing is sent before that.")
@@ -137,24 +116,12 @@ class Coordinator:
 
     # Start
 
-    def _prepare(self) -> Prepared:
-        """Read the options as they are now, ask the target, and read the trace."""
-        inputs = self.inputs
-        settings = inputs.settings()
-        targets = resolve_all(settings)
-        server = inputs.ask_targets(targets, settings)
-        plan = inputs.plan(settings, server)
-        inputs.say_plan(settings, plan, targets, server)
-        if settings.plan:
-            raise SystemExit(0)
-        return Prepared(settings, targets, server, plan, find_pages(settings, targets))
-
     def _on_test_start(self, **_: Any) -> None:
         self._finished.wait()
         for watcher in self.watchers:
             watcher.preparing()
         try:
-            prepared, self._prepared = self._prepared or self._prepare(), None
+            prepared, self._prepared = self._prepared or prepare(self.inputs), None
             again = self._starts > 0
             identity = prepared.identity or identities.claim(prepared.settings, again=again)
         except UsageError as error:
@@ -167,7 +134,15 @@ class Coordinator:
     def _begin(self, prepared: Prepared, identity: Identity) -> None:
         columns = Columns()
         listeners = (columns.add, *(watcher.add for watcher in self.watchers))
-        run = self._make(prepared, identity, listeners)
+        run = prepared.run(
+            self.environment,
+            identity,
+            listeners,
+            self.inputs.tokenizer(prepared.settings),
+            post=self._post,
+            recorded=self._recorded,
+            told=self._tell,
+        )
         self._manifest = Manifest(run, prepared.server)
         self._manifest.write()
         if isinstance(run, Course):
@@ -194,24 +169,6 @@ class Coordinator:
         run.scraper.begin()
         if not self._ending:
             self._spawn(self._drive, self._load)
-
-    def _make(self, prepared: Prepared, identity: Identity, listeners: tuple[Any, ...]) -> Carried:
-        settings, targets, plan = prepared.settings, prepared.targets, prepared.plan
-        tokenizer = self.inputs.tokenizer(settings)
-        if self._post is None:
-            return Run(self.environment, settings, identity, targets, plan, listeners, tokenizer)
-        return Course(
-            self.environment,
-            settings,
-            identity,
-            targets,
-            plan,
-            listeners,
-            tokenizer,
-            self._post,
-            recorded=self._recorded,
-            told=self._tell,
-        )
 
     def _on_letter(self, key: str, data: bytes) -> None:
         """A worker's letter."""

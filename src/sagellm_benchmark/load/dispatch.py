@@ -30,6 +30,11 @@ def role_of(user_class: type[User]) -> Role | None:
     return getattr(user_class, "role", None)
 
 
+def ours(user_classes: Sequence[type[User]]) -> bool:
+    """Whether any of the users is one of ours."""
+    return any(role_of(user_class) is not None for user_class in user_classes)
+
+
 class NoUsers(UsersDispatcher):
     """A dispatcher told to start and stop nobody, in this process or in any worker."""
 

@@ -18,7 +18,8 @@ from locust.runners import WorkerRunner
 from sagellm_benchmark.config.options import OPTIONS, arguments
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load.cluster.worker import Worker
-from sagellm_benchmark.load.coordinator import Coordinator, ours
+from sagellm_benchmark.load.coordinator import Coordinator
+from sagellm_benchmark.load.dispatch import ours
 from sagellm_benchmark.load.files import keep_final_csv
 from sagellm_benchmark.load.rows import use_three_digits
 from sagellm_benchmark.load.run import Run

@@ -8,24 +8,24 @@ whatever ends it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from locust.env import Environment
 
-from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, Anchor, now
+from sagellm_benchmark.clock import NS_PER_S, Anchor, now
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.load.engine import Engine
 from sagellm_benchmark.load.exchange import Deadlines
 from sagellm_benchmark.load.health import Health
 from sagellm_benchmark.load.identity import Identity
+from sagellm_benchmark.load.place import Place
 from sagellm_benchmark.load.recounts import Recounts
 from sagellm_benchmark.load.request import Job, Requests
 from sagellm_benchmark.load.rows import Rows
 from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.load.telling import REQUEST_TYPE, RequestFailed, response_time_ms
 from sagellm_benchmark.load.vitals import Vitals
 from sagellm_benchmark.metrics.quantiles import block
 from sagellm_benchmark.record.builder import RecordContext, Warmup
@@ -43,34 +43,7 @@ from sagellm_benchmark.wire.states import CODES, Status
 if TYPE_CHECKING:
     from sagellm_benchmark.load.scraper import Scraper
 
-REQUEST_TYPE = "LLM"
 WORKER = "local"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a process stands among those that share a run.
-
-    Attributes:
-        worker: Its name.
-        records: Where its segment lies.
-        anchor: The run's tie between this process's clock and the wall.
-        first_seq: Number of its first request, where no plan numbers them.
-        stride: From one such number to the next.
-    """
-
-    worker: str
-    records: Path
-    anchor: Anchor
-    first_seq: int = 0
-    stride: int = 1
-
-
-class RequestFailed(Exception):
-    """What Locust's tables show of a request that is not ok: its state, in one word."""
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 class Run:
@@ -355,16 +328,3 @@ def _recounts(settings: Settings, tokenizer: Tokenizer | None) -> Recounts | Non
     if tokenizer is None or settings.token_source not in ("auto", "tokenizer"):
         return None
     return Recounts(tokenizer, always=settings.token_source == "tokenizer")
-
-
-def response_time_ms(outcome: Outcome) -> float | None:
-    """What Locust calls the response time: e2e of what was sent.
-
-    None of what never was sent, and of a request whose user left: when the reply would have ended
-    nobody knows.
-    """
-    if outcome.sent_ns is None or outcome.left:
-        return None
-    if outcome.status is Status.OK and outcome.last_token_ns is not None:
-        return (outcome.last_token_ns - outcome.sent_ns) / NS_PER_MS
-    return (outcome.ended_ns - outcome.sent_ns) / NS_PER_MS

@@ -1,4 +1,4 @@
-"""A crew in virtual time: workers that send, die, sleep and come late, and letters that take time."""
+"""A crew in virtual time: workers that send, die, sleep and come late; letters take time."""
 
 from __future__ import annotations
 

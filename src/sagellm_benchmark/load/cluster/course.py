@@ -27,10 +27,10 @@ from sagellm_benchmark.load.cluster.toll import Toll
 from sagellm_benchmark.load.health import Health
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.request import Requests
-from sagellm_benchmark.load.run import REQUEST_TYPE, RequestFailed
 from sagellm_benchmark.load.scraper import Scraper
 from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.load.target import Target
+from sagellm_benchmark.load.telling import REQUEST_TYPE, RequestFailed
 from sagellm_benchmark.record.builder import RecordContext, Warmup
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.recorder import Recorder

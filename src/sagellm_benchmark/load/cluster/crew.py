@@ -9,39 +9,14 @@ its worker's or one that says `lost`. No greenlet, no socket and no clock of its
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
-
-import msgspec
 
 from sagellm_benchmark.clock import NS_PER_S, Anchor
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.cluster import letters
 from sagellm_benchmark.load.cluster.hands import Hands
-from sagellm_benchmark.load.cluster.letters import (
-    Ack,
-    Batch,
-    Begin,
-    Done,
-    Finish,
-    FromWorker,
-    Go,
-    GoOn,
-    Handed,
-    Last,
-    Letter,
-    Ping,
-    Pong,
-    Pulse,
-    Ready,
-    Resize,
-    Rows,
-    Stalled,
-    from_worker,
-    pack,
-    pack_rows,
-)
 from sagellm_benchmark.load.cluster.member import Member, State
+from sagellm_benchmark.load.cluster.ports import Keeper, Post
 from sagellm_benchmark.load.share import Share
-from sagellm_benchmark.schedule.planned import Planned
 
 AHEAD_NS = 2 * NS_PER_S
 """So long before it is due a row is handed out."""
@@ -59,23 +34,6 @@ GRACE_S = 10.0
 _STOOD_STILL_NS = NS_PER_S
 _LETTER_ROWS = 256
 _SLICE_ROWS = 2000
-
-
-class Post(Protocol):
-    """Carries letters to workers."""
-
-    def send(self, key: str, data: bytes) -> bool:
-        """Send one; False where that worker is not connected any more."""
-
-
-class Keeper(Protocol):
-    """Keeps what comes of the rows."""
-
-    def keep(self, line: bytes) -> int:
-        """Keep a record, as it was written; its number."""
-
-    def lose(self, planned: Planned, member: Member) -> None:
-        """A row's worker is gone, and nobody knows what became of it."""
 
 
 class Crew:
@@ -100,7 +58,7 @@ class Crew:
         run: str,
         post: Post,
         keeper: Keeper,
-        begin: Callable[[str, int], Begin],
+        begin: Callable[[str, int], letters.Begin],
         hands: Hands | None,
         share: Share,
     ) -> None:
@@ -115,7 +73,7 @@ class Crew:
         self._share = share
         self._anchor: Anchor | None = None
         self._ended = False
-        self._finishing: Finish | None = None
+        self._finishing: letters.Finish | None = None
         self._deadline_ns: int | None = None
         self._pinged_ns = 0
         self._stepped_ns: int | None = None
@@ -133,16 +91,13 @@ class Crew:
     @property
     def running(self) -> list[Member]:
         """Those that send, in the order in which they joined."""
-        return [each for each in self.members.values() if each.state is State.RUNNING]
+        return [m for m in self.members.values() if m.state is State.RUNNING]
 
     @property
     def lost(self) -> list[Member]:
         """Those that were lost while the run was on."""
-        return [
-            each
-            for each in self.members.values()
-            if each.state is State.LOST and each.clock.bound_ns is not None
-        ]
+        members = self.members.values()
+        return [m for m in members if m.state is State.LOST and m.clock.bound_ns is not None]
 
     @property
     def over(self) -> bool:
@@ -166,7 +121,7 @@ class Crew:
         theirs = member.clock.theirs
         self._send(
             member,
-            Go(
+            letters.Go(
                 run=self.run,
                 origin_ns=theirs(self.origin_ns),
                 anchor_ns=theirs(self._anchor.monotonic_ns),
@@ -187,7 +142,7 @@ class Crew:
     def _divide_again(self, *but: Member) -> None:
         for member in self._divide():
             if member not in but:
-                self._send(member, Resize(run=self.run, share=member.share))
+                self._send(member, letters.Resize(run=self.run, share=member.share))
 
     # What time does
 
@@ -213,7 +168,7 @@ class Crew:
         if moment_ns - member.heard_ns > SILENT_NS:
             self._lose(member, f"it was silent for {SILENT_NS // NS_PER_S} s")
         else:
-            self._send(member, Ping(run=self.run, sent_ns=moment_ns))
+            self._send(member, letters.Ping(run=self.run, sent_ns=moment_ns))
 
     # Rows
 
@@ -225,7 +180,7 @@ class Crew:
                 break
             member, rows = taken
             for handed in rows:
-                member.hold(handed, _without_content(handed.planned))
+                member.hold(handed, letters.bare(handed.planned))
                 if len(member.outgoing) >= _LETTER_ROWS or handed.planned.row.has_content:
                     self._send_rows(member)
         for member in self.running:
@@ -233,13 +188,13 @@ class Crew:
         if self._hands.over:
             self._ended = True
             for member in self.running:
-                self._send(member, Last(run=self.run))
+                self._send(member, letters.Last(run=self.run))
 
     def _send_rows(self, member: Member) -> None:
-        rows: list[Handed] = member.outgoing
+        rows: list[letters.Handed] = member.outgoing
         if rows:
             member.outgoing = []
-            self._send(member, Rows(run=self.run, packed=pack_rows(rows)))
+            self._send(member, letters.Rows(run=self.run, packed=letters.pack_rows(rows)))
 
     # End
 
@@ -248,7 +203,7 @@ class Crew:
         if self._finishing is not None:
             return
         self._ended = True
-        self._finishing = Finish(run=self.run, timeout_s=timeout_s)
+        self._finishing = letters.Finish(run=self.run, timeout_s=timeout_s)
         self._deadline_ns = moment_ns + round((timeout_s + GRACE_S) * NS_PER_S)
         for member in list(self.members.values()):
             if member.state is State.RUNNING:
@@ -266,7 +221,7 @@ class Crew:
         """Take a worker's letter."""
         member = self.members.get(key)
         try:
-            letter = from_worker(data)
+            letter = letters.from_worker(data)
         except UsageError as error:
             if member is not None and member.state is State.INVITED:
                 member.why, member.state = str(error), State.LOST
@@ -274,31 +229,31 @@ class Crew:
         if member is None or letter.run != self.run:
             return
         if member.state is State.LOST:
-            if isinstance(letter, Stalled):
-                self._send(member, GoOn(run=self.run, allowed=False))
+            if isinstance(letter, letters.Stalled):
+                self._send(member, letters.GoOn(run=self.run, allowed=False))
             return
         member.heard_ns = moment_ns
         self._take(member, letter, moment_ns)
 
-    def _take(self, member: Member, letter: FromWorker, moment_ns: int) -> None:
+    def _take(self, member: Member, letter: letters.FromWorker, moment_ns: int) -> None:
         match letter:
-            case Batch():
+            case letters.Batch():
                 self._take_records(member, letter)
-            case Pong():
+            case letters.Pong():
                 member.clock.add(letter.sent_ns, letter.at_ns, moment_ns)
                 if member.state is State.INVITED and member.checked:
                     self._trip(member, moment_ns)
-            case Pulse():
+            case letters.Pulse():
                 member.pulse = letter
-            case Ready():
+            case letters.Ready():
                 self._is_ready(member, letter, moment_ns)
-            case Stalled():
-                self._send(member, GoOn(run=self.run, allowed=True))
-            case Done():
+            case letters.Stalled():
+                self._send(member, letters.GoOn(run=self.run, allowed=True))
+            case letters.Done():
                 member.done = letter
                 self._is_done(member)
 
-    def _is_ready(self, member: Member, letter: Ready, moment_ns: int) -> None:
+    def _is_ready(self, member: Member, letter: letters.Ready, moment_ns: int) -> None:
         if letter.problem is not None:
             member.why, member.state = letter.problem, State.LOST
             return
@@ -308,7 +263,7 @@ class Crew:
     def _trip(self, member: Member, moment_ns: int) -> None:
         """One round trip after the other, until its clock is known."""
         if member.clock.trips < TRIPS:
-            self._send(member, Ping(run=self.run, sent_ns=moment_ns))
+            self._send(member, letters.Ping(run=self.run, sent_ns=moment_ns))
             return
         member.state = State.READY
         if self.origin_ns is not None and not self._ended:
@@ -318,12 +273,12 @@ class Crew:
             self._start(member)
             self.events.append(f"worker {member.name} joined")
 
-    def _take_records(self, member: Member, letter: Batch) -> None:
+    def _take_records(self, member: Member, letter: letters.Batch) -> None:
         lines, gap = member.inbox.take(letter.offset, letter.data)
         for line in lines:
             seq = self._keeper.keep(line)
             member.reported(seq)
-        self._send(member, Ack(run=self.run, offset=member.inbox.offset, again=gap))
+        self._send(member, letters.Ack(run=self.run, offset=member.inbox.offset, again=gap))
         self._is_done(member)
 
     def _is_done(self, member: Member) -> None:
@@ -361,15 +316,6 @@ class Crew:
         if not self._ended:
             self._divide_again()
 
-    def _send(self, member: Member, letter: Letter) -> None:
-        if not self._post.send(member.key, pack(letter)) and member.state is not State.LOST:
+    def _send(self, member: Member, letter: letters.Letter) -> None:
+        if not self._post.send(member.key, letters.pack(letter)) and member.state is not State.LOST:
             self._lose(member, "its connection is closed")
-
-
-def _without_content(planned: Planned) -> Planned:
-    """All of a request that a record needs: its texts may be long."""
-    row = planned.row
-    if not row.has_content:
-        return planned
-    row = msgspec.structs.replace(row, messages=None, prompt=None, prompt_token_ids=None)
-    return msgspec.structs.replace(planned, row=row)

@@ -23,7 +23,8 @@ from sagellm_benchmark.load.cluster.letters import Begin
 from sagellm_benchmark.load.dispatch import Role, role_of
 from sagellm_benchmark.load.identity import Identity
 from sagellm_benchmark.load.inputs import SECRET
-from sagellm_benchmark.load.run import Place, Run
+from sagellm_benchmark.load.place import Place
+from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.target import resolve_all
 from sagellm_benchmark.trace.prompts import Wording
 from sagellm_benchmark.trace.tokenizer import Tokenizer, load

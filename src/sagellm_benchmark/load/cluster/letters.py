@@ -275,3 +275,12 @@ def unpack_rows(packed: bytes) -> list[Handed]:
     """The rows again."""
     data = packed[1:]
     return _rows.decode(zlib.decompress(data) if packed[0] else data)
+
+
+def bare(planned: Planned) -> Planned:
+    """All of a request that its record needs: what it says may be long, and is not kept twice."""
+    row = planned.row
+    if not row.has_content:
+        return planned
+    row = msgspec.structs.replace(row, messages=None, prompt=None, prompt_token_ids=None)
+    return msgspec.structs.replace(planned, row=row)
