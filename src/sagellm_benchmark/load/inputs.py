@@ -244,8 +244,8 @@ class Inputs:
 
 def listed(value: str | Sequence[str]) -> list[str] | None:
     """Several values; the page's form hands them in as one text, or as one with an empty list."""
-    texts = re.split(r"[,\n]", value) if isinstance(value, str) else value
-    return [text for text in texts if text.strip()] or None
+    texts = re.split(r"\s*[,\n]\s*", value.strip()) if isinstance(value, str) else value
+    return [text.strip() for text in texts if text.strip()] or None
 
 
 def _role(user_classes: Sequence[type[User]]) -> Role:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sagellm_benchmark.metrics.blocks import counts, share, short_output, tokens
-from sagellm_benchmark.metrics.columns import Columns, Failure
+from sagellm_benchmark.metrics.columns import STATUSES, Columns, Failure
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.ledger import Ledger
@@ -50,7 +50,7 @@ class Standing:
     """
 
     def __init__(self, slos: tuple[Slo, ...] = (), *, closed: bool = False) -> None:
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
         self.errors: dict[tuple[str | None, str | None, str], Failure] = {}
         self.good = self.measured = self.stalled = self.sent = 0
         self.gaps = Gaps()
@@ -80,7 +80,7 @@ class Standing:
         """
         for state, count in counts(rows.table).items():
             if state != "planned":
-                self.counts[state] = self.counts.get(state, 0) + count
+                self.counts[state] += count
         for reason, count in batch.wants.items():
             self._wants[reason] = self._wants.get(reason, 0) + count
         self._count_errors(batch)
