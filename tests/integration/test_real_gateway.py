@@ -14,6 +14,7 @@ from .runs import (
     bench,
     check_all_ok,
     check_books,
+    check_valid,
     engine,
     forwarded,
     replay,
@@ -39,6 +40,7 @@ def test_azure_replay(gateway: str, tmp_path: Path) -> None:
     source = trace("azure/AzureLLMInferenceTrace_code.csv", "azure_lookalike.csv")
     run = valid_replay(gateway, tmp_path, source, "--limit", 200, "--speed", 4)
     check_all_ok(run)
+    check_valid(run)
 
 
 def test_mooncake_replay(gateway: str, tmp_path: Path) -> None:
@@ -46,6 +48,7 @@ def test_mooncake_replay(gateway: str, tmp_path: Path) -> None:
     source = trace("mooncake/arxiv_trace_slice_93rows.jsonl", "mooncake_lookalike.jsonl")
     run = valid_replay(gateway, tmp_path, source, "--limit", 90, "--speed", 0.5)
     check_all_ok(run)
+    check_valid(run)
     assert len(run.records) == 90
     cached = [sent.cached_tokens for sent in forwarded(run.folder / "engine.jsonl")]
     assert sum(cached) > 0.25 * sum(record["asked"]["input_tokens"] for record in run.records)
