@@ -34,8 +34,8 @@ def test_only_what_is_named_is_written(run, tmp_path, capsys):
 
 
 def test_markdown_goes_to_a_pipe(run, capsys):
-    """`--stdout md` prints the text of each run and writes nothing."""
-    assert main(["report", str(run), str(run), "--stdout", "md"]) == 0
+    """`--md -` prints the text of each run and writes nothing."""
+    assert main(["report", str(run), str(run), "--md", "-"]) == 0
     assert capsys.readouterr().out.count("Run it again") == 2
     assert not (run / "report.md").exists()
 
@@ -53,8 +53,9 @@ def test_programs_get_json(run, capsys):
     [
         (["--html", "x.txt"], "name it .html"),
         (["--md", "x.html"], "name it .md"),
+        (["--html", "-", "--md", "-"], "name it .html"),
         (["--html", "/nowhere/x.html"], "/nowhere/x.html: cannot be written"),
-        (["--html", "x.html", "--stdout", "md"], "writes no file"),
+        (["--md", "-", "--json"], "prints as well"),
         (["R", "--html", "x.html"], "there are 2 runs"),
     ],
 )

@@ -20,7 +20,7 @@ from sagellm_benchmark import __version__
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "sagellm_benchmark"
-COMMANDS = ("demo", "run", "locustfile", "trace", "sim")
+COMMANDS = ("demo", "run", "report", "gate", "locustfile", "trace", "sim")
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

@@ -17,6 +17,8 @@ from sagellm_benchmark.errors import UsageError
 if TYPE_CHECKING:
     from sagellm_benchmark.record.archive import Archive
 
+_PRINT = "-"
+
 
 def add_parser(commands: Any) -> None:
     """Declare the command."""
@@ -27,10 +29,10 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's directory")
     parser.add_argument("--html", metavar="FILE", help="write the page there, of one run")
-    parser.add_argument("--md", metavar="FILE", help="write the Markdown there, of one run")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--stdout", choices=("md",), help="print the Markdown, write no file")
-    shown.add_argument("--json", action="store_true", help="print what was written as JSON")
+    parser.add_argument(
+        "--md", metavar="FILE", help="write the Markdown there, of one run; -: print it"
+    )
+    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
     parser.set_defaults(run=_report)
 
 
@@ -39,12 +41,12 @@ def _report(args: argparse.Namespace) -> int:
 
     _check(args)
     archives = [open_archive(name) for name in args.runs]  # a bad one is told before any work
-    if args.stdout:
+    written = [_write(archive, args) for archive in archives]
+    if args.md == _PRINT:
         from sagellm_benchmark.report.markdown import markdown
 
         sys.stdout.write("\n".join(map(markdown, archives)))
         return 0
-    written = [_write(archive, args) for archive in archives]
     if args.json:
         import msgspec
 
@@ -58,12 +60,12 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    if args.json and args.md == _PRINT:
+        raise UsageError("--json: --md - prints as well; leave one of them out")
     named = [("--html", args.html, ".html"), ("--md", args.md, ".md")]
     for flag, name, suffix in named:
-        if name is None:
+        if name is None or (flag == "--md" and name == _PRINT):
             continue
-        if args.stdout:
-            raise UsageError(f"{flag}: --stdout writes no file; leave one of them out")
         if len(args.runs) > 1:
             raise UsageError(f"{flag}: names one file, and there are {len(args.runs)} runs")
         if not name.endswith(suffix):
@@ -76,8 +78,9 @@ def _write(archive: Archive, args: argparse.Namespace) -> dict[str, Any]:
     from sagellm_benchmark.report.markdown import write_markdown
 
     none = args.html is None and args.md is None
-    html = Path(args.html) if args.html else archive.directory / "report.html" if none else None
-    text = Path(args.md) if args.md else archive.directory / "report.md" if none else None
+    html = archive.directory / "report.html" if none else args.html and Path(args.html)
+    named = None if args.md in (None, _PRINT) else Path(args.md)
+    text = archive.directory / "report.md" if none else named
     for path, write in ((html, write_report), (text, write_markdown)):
         if path is None:
             continue
