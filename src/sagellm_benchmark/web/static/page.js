@@ -50,6 +50,7 @@
       at("start").open = !on && told.state !== "finished";
       if (on) Start.refuse("");
       else showRuns();
+      if (told.state === "running") Start.lead();
     }
     state = told.state;
   }

@@ -3,6 +3,14 @@
 const Start = (() => {
   const at = (id) => document.getElementById(id);
 
+  let pressed = false;
+
+  /* Whoever started by the keyboard is led to Stop: the form they were in is folded away. */
+  function lead() {
+    if (pressed) at("stop").focus();
+    pressed = false;
+  }
+
   function refuse(words) {
     at("refusal").textContent = words || "";
     at("refusal").hidden = !words;
@@ -24,7 +32,7 @@ const Start = (() => {
       try {
         const told = await ask("swarm", "POST", new URLSearchParams(new FormData(at("form"))));
         if (!told.success) refuse(told.message);
-        else at("stop").focus();
+        else pressed = true;
       } catch (error) {
         refuse(`Not started: ${error.message}`);
       }
@@ -45,5 +53,5 @@ const Start = (() => {
     });
   }
 
-  return { install, refuse };
+  return { install, lead, refuse };
 })();
