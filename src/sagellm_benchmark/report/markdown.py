@@ -110,7 +110,8 @@ def _rates(summary: Mapping[str, Any]) -> Iterator[str]:
         (
             "throughput",
             f"{figures.measure(reached['requests_per_s'])} requests/s, "
-            f"{figures.measure(reached['output_tokens_per_s'])} output tokens/s",
+            f"{figures.measure(reached['output_tokens_per_s'])} output tokens/s"
+            f"{sections.counted(summary)}",
         ),
         (
             "fidelity",
