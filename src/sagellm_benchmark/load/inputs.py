@@ -25,6 +25,7 @@ from sagellm_benchmark.config.system import read_system
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load import preflight
 from sagellm_benchmark.load.dispatch import Role, role_of
+from sagellm_benchmark.load.endpoints import check_endpoint
 from sagellm_benchmark.load.models import check_models
 from sagellm_benchmark.load.offer import Offer
 from sagellm_benchmark.load.output import say
@@ -179,7 +180,7 @@ class Inputs:
             together=bool(self._environment.parsed_options.master),
         )
         check_models(plan.models, chosen, server)
-        _check_endpoint(plan, chosen.endpoint)
+        check_endpoint(plan, chosen.endpoint)
         _check_warmup(plan, chosen)
         if plan.made_prompts:
             _ = plan.wording.vocabulary  # a tokenizer that has no words for it is refused now
@@ -312,17 +313,3 @@ def _check_warmup(plan: Plan, chosen: Settings) -> None:
 def _known_end(plan: Plan, chosen: Settings) -> bool:
     """Whether it is certain when the last request is due."""
     return not chosen.untimed and chosen.start is None and plan.dependents is None
-
-
-def _check_endpoint(plan: Plan, endpoint: str) -> None:
-    """Refuse what an endpoint cannot carry."""
-    if endpoint != "chat" and plan.messages is not None:
-        raise UsageError(
-            f"request {plan.messages} is recorded as messages: send it with --endpoint chat, not "
-            f"{endpoint}"
-        )
-    if endpoint == "embeddings" and plan.dependents is not None:
-        raise UsageError(
-            f"--endpoint embeddings: {plan.dependents.count} of {plan.rows} rows wait for replies "
-            "(depends_on), and an embedding is none: write --endpoint chat or completions"
-        )

@@ -67,6 +67,7 @@ class Count:
     Attributes:
         messages: The first row with recorded messages; None where there is none.
         models: Rows by the model that they name; None for those that name none.
+        operations: Rows by what they ask for; None for those that do not say.
     """
 
     def __init__(self, header: Header, rule: str) -> None:
@@ -78,6 +79,7 @@ class Count:
         self.made_prompts = 0
         self.messages: str | None = None
         self.models: Counter[str | None] = Counter()
+        self.operations: Counter[str | None] = Counter()
         self._digest = hashlib.sha256(_encode([rule, header.block_size]) + b"\n")
         self._sessions = array("q")  # hashes: a million sessions' names would take 100 MB
         self._timed = 0
@@ -137,6 +139,7 @@ class Count:
             talks = (row.request_id for row in rows if row.messages is not None)
             self.messages = next(talks, None)
         self.models.update([row.model or None for row in rows])
+        self.operations.update([row.operation for row in rows])
         self._sessions.extend([hash(each) for each in map(_session, rows) if each is not None])
         timed = [
             (planned.due_ns, tokens)

@@ -62,6 +62,7 @@ class Plan:
             they were not.
         made_prompts: Rows without recorded messages or a prompt: theirs are made.
         models: Rows by the model that they name; None for those that name none.
+        operations: Rows by what they ask for; None for those that do not say.
         block_size: Tokens of one prefix block; None where rows have no block ids.
         factor: What all times are divided by.
         lengths: How long a request may be.
@@ -92,6 +93,7 @@ class Plan:
     spread_ties_s: float | None
     made_prompts: int
     models: dict[str | None, int]
+    operations: dict[str | None, int]
     block_size: int | None
     factor: float
     lengths: Lengths
@@ -226,6 +228,7 @@ def make_plan(
         spread_ties_s=None if closed else spread_tick_s(trace.header),
         made_prompts=count.made_prompts,
         models=count.models,
+        operations=count.operations,
         block_size=trace.header.block_size,
         factor=factor,
         lengths=lengths,
