@@ -108,13 +108,13 @@ def cluster(url: str, workers: int, out: Path, *options: str) -> Costs:
             for number in range(workers)
         ]
         everybody = [master, *others]
-        until = time.monotonic() + 120
+        until = time.monotonic() + 60
         while master.process.poll() is None and time.monotonic() < until:
             for each in everybody:
                 each.look()
             time.sleep(EVERY_S)
         if master.process.poll() is None:
-            raise RuntimeError(f"the run did not end: {(out / 'master.err').read_text()}")
+            raise RuntimeError(f"the run did not end: {_last_words(out)}")
     return _costs(out, master, others)
 
 
@@ -138,7 +138,7 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 def _costs(out: Path, master: Watched, workers: list[Watched]) -> Costs:
     path = out / "latest" / "summary.json"
     if not path.exists():
-        raise RuntimeError(f"the run failed: {(out / 'master.err').read_text()}")
+        raise RuntimeError(f"the run failed: {_last_words(out)}")
     summary: dict[str, Any] = json.loads(path.read_text())
     counts = summary["counts"]
     if counts["ok"] != counts["planned"]:
@@ -151,6 +151,11 @@ def _costs(out: Path, master: Watched, workers: list[Watched]) -> Costs:
         tokens=summary["tokens"]["output"],
         rows=counts["planned"],
     )
+
+
+def _last_words(out: Path) -> str:
+    lines = (out / "master.err").read_text().splitlines()
+    return "\n".join(line for line in lines if "INFO" in line or "rror" in line)[-4000:]
 
 
 def _free_port() -> int:
