@@ -7,9 +7,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from metrics.runs import mixed_run
 from tests.report.gates import BASE, INVALID, SLOW, write_run, write_series
 
+from metrics.runs import mixed_run
 from sagellm_benchmark.cli.main import main
 from sagellm_benchmark.record.segments import SegmentWriter
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.load.processes import (
@@ -45,6 +46,8 @@ if plan.get("waits") == name.rpartition("-")[2]:
     signal.signal(signal.SIGINT, end)
     print("waiting", flush=True)
     time.sleep(30)
+if code == "crash":
+    sys.exit(1)
 if code != 2:
     slower = 1.1 if "-b" in name else 1.0
     scale = slower * (1 + int(name[-1]) / 500)
@@ -152,6 +155,7 @@ def test_one_run_a_side_cannot_tell(pretended, capfd):
         ({"a1": 2}, 1, 2),
         ({"a1": -9}, 3, 3),
         ({"a2": 130}, 3, 3),
+        ({"a2": "crash"}, 3, 3),
     ],
     ids=str,
 )
@@ -178,7 +182,6 @@ def test_a_series_that_never_began_leaves_nothing(pretended, monkeypatch, capfd)
         (("--repeat", "2", "--against", A), f"--against {A}: that is --host itself"),
         (("--repeat", "2", "--against", "b"), "--against b: write http://"),
         (("--repeat", "2", "--web"), "--web and --repeat exclude each other"),
-        (("--repeat", "2", "--plan"), "--plan and --repeat exclude each other"),
         (("--repeat", "2", "--csv", "c"), "--csv and --repeat exclude each other"),
         (("--repeat", "2", "--html=h.html"), "--html=h.html and --repeat exclude each other"),
     ],
@@ -189,6 +192,16 @@ def test_what_is_refused(options, words, pretended, capfd):
     assert series(pretended, *options) == 2
     said = capfd.readouterr().err
     assert said.startswith(f"error: {words}") and said.count("\n") == 1
+    assert pretended.runs == []
+    assert not (pretended.out / "x").exists()
+
+
+def test_a_plan_is_shown_once(pretended, monkeypatch, capfd):
+    """`--plan` says how many runs there would be, then what each would send, and runs none."""
+    launch = SimpleNamespace(replay=lambda argv, *, web: argv.count("--plan") - 1)
+    monkeypatch.setitem(sys.modules, "sagellm_benchmark.load.launch", launch)
+    assert series(pretended, "--repeat", "3", "--against", B, "--plan") == 0
+    assert capfd.readouterr().out.startswith("6 runs, one after the other, each with this plan:")
     assert pretended.runs == []
     assert not (pretended.out / "x").exists()
 
@@ -241,7 +254,7 @@ def test_a_real_series_against_two_gateways(tmp_path):
         options = (*made, *to(one, "x"), "--repeat", 2, "--against", other.url)
         process = Series(tmp_path / "l", *options)
         try:
-            code = process.ended(60)
+            code = process.ended(100)
         finally:
             process.close()
         assert code in (0, 3), process.err  # a busy machine spoils a run

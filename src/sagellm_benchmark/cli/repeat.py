@@ -25,6 +25,7 @@ from sagellm_benchmark.config.option import Option
 from sagellm_benchmark.config.options import arguments
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.report.figures import plural
 
 REPEAT = Option(
     "--repeat", "make the run N times, to be judged together", values.count, metavar="N"
@@ -73,8 +74,6 @@ def asked_for(args: argparse.Namespace) -> bool:
         return False
     if args.web:
         raise UsageError("--web and --repeat exclude each other: the page starts its own runs")
-    if args.plan:
-        raise UsageError("--plan and --repeat exclude each other: one plan holds for every run")
     for word in args.rest:
         if word.partition("=")[0] in _ONE_FILE:
             raise UsageError(
@@ -97,10 +96,7 @@ def repeat(args: argparse.Namespace, settings: Settings, given: Sequence[str]) -
     Raises:
         UsageError: The options are wrong, or the parent directory is taken.
     """
-    number = REPEAT.value(args.repeat)
-    hosts = [settings.host]
-    if args.against is not None:
-        hosts.append(_other(args.against, settings.host))
+    number, hosts = _asked(args, settings)
     parent = _claim(settings)
     turns = list(_turns(parent.name, number, hosts))
     series = _Series(parent, given, args.rest)
@@ -112,6 +108,24 @@ def repeat(args: argparse.Namespace, settings: Settings, given: Sequence[str]) -
     if series.signal is not None:
         print(f"{series.signal}: {len(series.codes)} of {len(turns)} runs were begun", flush=True)
     return next(code for code in _WORST if code in series.codes)
+
+
+def announce(args: argparse.Namespace, settings: Settings) -> None:
+    """Say before a plan that is only shown how often it would be run.
+
+    Raises:
+        UsageError: As in `repeat`.
+    """
+    number, hosts = _asked(args, settings)
+    print(f"{plural(number * len(hosts), 'run')}, one after the other, each with this plan:\n")
+
+
+def _asked(args: argparse.Namespace, settings: Settings) -> tuple[int, list[str]]:
+    """How many runs, and where they go."""
+    hosts = [settings.host]
+    if args.against is not None:
+        hosts.append(_other(args.against, settings.host))
+    return REPEAT.value(args.repeat), hosts
 
 
 def _other(against: str, host: str) -> str:
@@ -185,9 +199,10 @@ class _Series:
         if self.signal is not None:  # it came while the process was being made
             self._process.terminate()
         code = self._process.wait()
-        if self.signal is not None and code != _BAD_INPUT:
-            return _UNUSABLE
-        return code if code in _WORST else _UNUSABLE
+        if code == _BAD_INPUT:
+            return code
+        ended = (self._parent / turn.name / "summary.json").exists()
+        return code if ended and self.signal is None and code in _WORST else _UNUSABLE
 
     def _pass_on(self, number: int, _: Any) -> None:
         self.signal = signal.Signals(number).name

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagellm_benchmark.cli.locustfile import locustfile_path
-from sagellm_benchmark.cli.repeat import add_repeat, asked_for, repeat
+from sagellm_benchmark.cli.repeat import add_repeat, announce, asked_for, repeat
 from sagellm_benchmark.config.options import OPTIONS, add_options
 from sagellm_benchmark.config.settings import make_settings
 from sagellm_benchmark.errors import UsageError
@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
     host = args.host or os.environ.get("LOCUST_HOST") or file.get("host")
     chosen = make_settings(_with_sources(raw, file), host=host, waiting=args.web)
     if asked_for(args):
-        return repeat(args, chosen, _given({**raw, "out": None, "run_id": None}))
+        if not args.plan:
+            return repeat(args, chosen, _given({**raw, "out": None, "run_id": None}))
+        announce(args, chosen)
     kind = "closed" if chosen.closed else "replay"
     argv = ["-f", str(locustfile_path(kind)), *_given(raw)]
     if args.host:
