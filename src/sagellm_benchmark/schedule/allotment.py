@@ -54,7 +54,7 @@ class Allotting:
             return Allotment(self._hosts, self._rows, None)
         firsts = _firsts(self._sessions, dependents)
         places, counts = array("H"), [0] * self._hosts
-        for seq, first in enumerate(memoryview(firsts)):
+        for seq, first in enumerate(firsts.data):
             place = counts.index(min(counts)) if first == seq else places[first]
             places.append(place)
             counts[place] += 1
