@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from sagellm_benchmark.record.protocol_metrics import SERVER_ONLY
+
 from .runs import (
     LOCUST,
     REPOSITORY,
     TRACES,
+    Finished,
     bench,
     check_all_ok,
     check_books,
@@ -52,6 +55,20 @@ def test_mooncake_replay(gateway: str, tmp_path: Path) -> None:
     assert len(run.records) == 90
     cached = [sent.cached_tokens for sent in forwarded(run.folder / "engine.jsonl")]
     assert sum(cached) > 0.25 * sum(record["asked"]["input_tokens"] for record in run.records)
+    check_servers_word(run)
+
+
+def check_servers_word(run: Finished) -> None:
+    """The gateway tells answers by status and healthy engines: no latency, no Protocol field."""
+    told = {block["name"]: block["figures"] for block in run.summary["server_metrics"]}
+    answers = {"gateway_responses", "gateway_client_errors", "gateway_server_errors"}
+    assert {name: set(figures) for name, figures in told.items()} == {
+        "host": answers,
+        "host-info": {"healthy_engines"},
+    }
+    assert told["host"]["gateway_responses"]["value"] == len(run.records)
+    assert told["host-info"]["healthy_engines"]["value"] >= 1
+    assert set(SERVER_ONLY) <= set(run.summary["protocol_metrics"]["unobserved"])
 
 
 def test_limit_of_the_gateway(gateway: str, tmp_path: Path) -> None:
