@@ -21,6 +21,10 @@ from tests.load.processes import (
     to,
 )
 
+from sagellm_benchmark.schedule.plan import make_plan
+from sagellm_benchmark.trace.source import open_trace
+from sagellm_benchmark.trace.transforms import Pace, Selection
+
 SIM = ("--fixed", "--ttft-ms", 20, "--itl-ms", 2)
 HEADER = {"schema": "sagellm.trace/1", "source": {"name": "made up"}}
 TASKS = """
@@ -111,6 +115,24 @@ def test_sessions_stay_and_the_rest_goes_round(both, tmp_path):
     assert [host["url"] for host in told["hosts"]] == both.url.split(",")
     (other,) = run.manifest["server"]["others"]
     assert (other["dialect"], other["models"]) == (told["dialect"], told["models"])
+
+
+@pytest.mark.integration
+def test_workers_change_nothing_about_it(both, tmp_path):
+    """Over two workers each row goes where the plan says, as it does without any."""
+    trace = trace_of(tmp_path / "t.jsonl", talk())
+    plan = make_plan(open_trace(trace), Selection(), Pace(), hosts=2)
+    urls, port = both.url.split(","), free_port()
+    ports = {"LOCUST_MASTER_BIND_PORT": str(port), "LOCUST_MASTER_NODE_PORT": str(port)}
+    options = ("--headless", "--processes", 2, *FILES, "--trace", trace)
+    with load(tmp_path, *options, *to(both, "spread"), env=ports) as process:
+        came_out(process, 0)
+    run = process.run
+    books_agree(run, both)
+    assert both.counts("spread") == [35, 35]
+    assert len({record.worker for record in run.records}) == 2
+    for record in run.records:
+        assert record.host == urls[plan.allotment.host(record.seq)]
 
 
 @pytest.mark.integration
