@@ -64,10 +64,11 @@ class Runs:
 
 def _figures(run_id: str, manifest: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
     settings = manifest["settings"]
+    trace = settings["trace"]["value"]
     return {
         "run_id": run_id,
         "started_at": summary["started_at"],
-        "trace": settings["trace"]["value"],
+        "trace": None if trace is None else Path(trace).name,
         "model": settings["model"]["value"],
         "state": summary["verdict"]["state"],
         "passed": all(gate["passed"] for gate in summary["slo"]),

@@ -8,9 +8,11 @@ asks, and once a sample at most.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import gevent
+import msgspec
 
 from sagellm_benchmark.clock import NS_PER_S, now
 from sagellm_benchmark.errors import InputError
@@ -163,7 +165,7 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.identity.run_id,
         "started_at": run.anchor.unix_s,
-        "trace": settings.trace or ("token counts" if settings.synthetic else "own tasks"),
+        "trace": Path(settings.trace).name if settings.trace else _made(run),
         "host": settings.host,
         "model": settings.model,
         "pace": _pace(run),
@@ -172,8 +174,12 @@ def _facts(run: Run) -> dict[str, Any]:
         "span_s": None if span_s in (None, math.inf) else span_s,
         "directory": str(run.identity.directory),
         "slo": list(settings.slo),
-        "thresholds": {"dispatch_lag_ms": Thresholds().dispatch_lag_ms},
+        "thresholds": msgspec.to_builtins(Thresholds()),
     }
+
+
+def _made(run: Run) -> str:
+    return "own tasks" if run.plan is None else "made from token counts"
 
 
 def _pace(run: Run) -> str:

@@ -123,7 +123,7 @@ const Charts = (() => {
       width: plot.clientWidth || 380, height: plot.clientHeight || 150,
       legend: { show: false },
       cursor: { sync: { key: "run" }, y: false, points: { size: 6 }, drag: { setScale: false, x: false, y: false } },
-      padding: [8, 6, 0, 0],
+      padding: [8, 16, 0, 0],
       scales: {
         x: { time: false },
         y: { range: (_, __, most) => [0, spec.top || (most > 0 ? most * 1.08 : 1)] },

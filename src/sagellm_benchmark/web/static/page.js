@@ -121,7 +121,7 @@
       tile("In flight", digits(progress.in_flight), `${digits(progress.sent)} sent`),
       tile("Goodput", share(figures.goodput.fraction), met),
       tile("Failed", digits(failed), `of ${digits(counts.planned)} ended`),
-      tile("Dispatch lag p99", ms(lag.p99), lag.count ? `limit ${facts.thresholds.dispatch_lag_ms} ms or more` : "closed loop: none"),
+      tile("Dispatch lag p99", ms(lag.p99), lag.count ? `limit ${facts.thresholds.dispatch_lag_ms} ms, or ${facts.thresholds.dispatch_lag_ttft * 100} % of TTFT` : "closed loop: none"),
     );
   }
 
