@@ -50,7 +50,7 @@ def test_every_run_in_the_readme_has_a_plan(command: str, folder: Path) -> None:
     """Each run command is accepted as written; --plan keeps it from looking for the server."""
     done = typed(f"{command} --plan", folder)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("What will happen")
+    assert "\n\nWhat will happen\n" in f"\n\n{done.stdout}"
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if " trace " in c])
