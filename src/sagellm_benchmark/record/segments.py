@@ -21,6 +21,9 @@ from sagellm_benchmark.record.record import SCHEMA, RequestRecord
 
 R = TypeVar("R", bound=RequestRecord | Outline)
 
+_READ_AT = 256 * 1024
+"""Bytes that are read at once: a few lines at a time would cost as much as reading them."""
+
 WRITE_AT = 256 * 1024
 """Bytes that are held back at most before they are written without waiting for `flush`."""
 
@@ -120,33 +123,33 @@ class RecordReader(Iterator[R], Generic[R]):
     def __next__(self) -> R:
         return next(self._records)
 
+    def __iter__(self) -> Iterator[R]:
+        return self._records  # a step less for each of a million records
+
     def _read(self, paths: list[Path]) -> Iterator[R]:
+        decode = self._decoder.decode
         for self.segment, path in enumerate(paths):
             with _opened(path) as file:
                 end = 0
                 for number, line in enumerate(file, 1):
                     self.offset, end = end, end + len(line)
-                    record = self._record(path, number, line)
-                    if record is not None:
-                        self.line = line
-                        yield record
-
-    def _record(self, path: Path, number: int, line: bytes) -> R | None:
-        try:
-            record = self._decoder.decode(line)
-        except msgspec.DecodeError as error:
-            if not line.endswith(b"\n"):
-                self.torn += 1
-                return None
-            raise InputError(f"no record of {SCHEMA}: {error}", path, number) from error
-        if record.schema != SCHEMA:
-            raise InputError(f"schema {record.schema!r}, expected {SCHEMA!r}", path, number)
-        return record
+                    try:
+                        record = decode(line)
+                    except msgspec.DecodeError as error:
+                        if not line.endswith(b"\n"):
+                            self.torn += 1
+                            continue
+                        raise InputError(f"no record of {SCHEMA}: {error}", path, number) from error
+                    if record.schema != SCHEMA:
+                        schemas = f"schema {record.schema!r}, expected {SCHEMA!r}"
+                        raise InputError(schemas, path, number)
+                    self.line = line
+                    yield record
 
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        return path.open("rb", buffering=_READ_AT)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from error
 
