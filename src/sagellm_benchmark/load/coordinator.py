@@ -235,8 +235,6 @@ class Coordinator:
             return None  # another number of users, which Locust sees to
         return "a replay is on, and its plan says how many requests there are: stop it first"
 
-    # Requests
-
     def _on_request(self, **facts: Any) -> None:
         """Locust's request event; the requests of other users in the file are Locust's alone."""
         if isinstance(self.run, Run) and "outcome" in facts:
@@ -322,10 +320,11 @@ class Coordinator:
     def _on_quitting(self, **_: Any) -> None:
         """Locust is leaving and reads the exit code next: the run must be over by then."""
         runner: Any = self.environment.runner
-        if runner.state not in (STATE_INIT, STATE_STOPPED, STATE_STOPPING):
-            if isinstance(runner, LocalRunner):
-                runner.stop()
-            else:
-                runner.stop(send_stop_to_client=False)
+        if runner.state == STATE_INIT and self.run is not None:
+            self._on_test_stopping()  # the start is under way, and Locust stops no such thing
+            self._on_test_stop()
+        elif runner.state not in (STATE_INIT, STATE_STOPPED, STATE_STOPPING):
+            alone = isinstance(runner, LocalRunner)
+            runner.stop(**({} if alone else {"send_stop_to_client": False}))
         self._finished.wait()
         self._signals.write_skipped_files()
