@@ -28,7 +28,7 @@ from sagellm_benchmark.record.record import RequestRecord
 
 KINDS = 20
 """Kinds of errors that are told apart; what comes later is counted as one more kind."""
-_OTHER = (None, None, "")
+_OTHER: tuple[str | None, str | None, str] = (None, None, "")
 
 
 class Standing:
@@ -194,13 +194,9 @@ class Standing:
 
     def _count_errors(self, batch: Columns) -> None:
         for kind, failure in batch.failures.items():
-            if kind not in self.errors and len(self.errors) >= KINDS:
-                kind, failure = _OTHER, Failure(failure.seq, "more kinds", failure.count)
-            known = self.errors.get(kind)
-            if known is None:
-                self.errors[kind] = failure
-            else:
-                known.count += failure.count
+            crowded = kind not in self.errors and len(self.errors) >= KINDS
+            fresh = Failure(failure.seq, "more kinds" if crowded else failure.message, 0)
+            self.errors.setdefault(_OTHER if crowded else kind, fresh).count += failure.count
 
     def _duration(self) -> float | None:
         return round(self._last_ended - self._first_due, 9) if self.measured else None

@@ -7,11 +7,13 @@ processes adds up. `docs/page.md` lists the names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.record.buckets import middle_us
-from sagellm_benchmark.web.watch import Watch
+
+if TYPE_CHECKING:
+    from sagellm_benchmark.web.watch import Watch
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PREFIX = "sagellm_benchmark_"

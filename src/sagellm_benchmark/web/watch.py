@@ -16,8 +16,8 @@ import msgspec
 
 from sagellm_benchmark.clock import NS_PER_S, now
 from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.load.carried import Carried
 from sagellm_benchmark.load.coordinator import Coordinator
-from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.metrics.series import Series
 from sagellm_benchmark.metrics.slo import parse_slos
 from sagellm_benchmark.metrics.thresholds import Thresholds
@@ -46,7 +46,7 @@ class Watch:
         self.series: Series | None = None
         self.facts: dict[str, Any] = {}
         self.workers: list[dict[str, Any]] = []
-        self._run: Run | None = None
+        self._run: Carried | None = None
         self._closed = False
         self._thresholds = Thresholds()
         self._final: dict[str, Any] | None = None
@@ -68,7 +68,7 @@ class Watch:
         """It cannot be."""
         self.state, self.message = "refused", why
 
-    def began(self, run: Run) -> None:
+    def began(self, run: Carried) -> None:
         """It is on; the last one's figures go."""
         settings = run.settings
         self._closed = settings.closed or run.plan is None
@@ -86,7 +86,7 @@ class Watch:
         """No more is sent."""
         self.state = "ending"
 
-    def ended(self, run: Run) -> None:
+    def ended(self, run: Carried) -> None:
         """Its summary is written, and has the last word."""
         if self._sampler is not None:
             self._sampler.kill(block=True)
@@ -115,13 +115,12 @@ class Watch:
         if self._final is not None:
             keys = (*figures, "verdict", "slo")
             return {key: self._final[key] for key in keys if key in self._final}
-        failed = None if run is None else run.recorder.failed
         generator = {} if self._coordinator.vitals is None else self._generator()
         verdict = series.standing.verdict(
             figures,
             generator,
             self._thresholds,
-            write_failure=failed,
+            write_failure=None if run is None else run.write_failure,
             lost_workers=() if run is None else run.lost_workers,
         )
         return {**figures, "verdict": verdict, "slo": verdict.pop("slo")}
@@ -153,11 +152,12 @@ class Watch:
     def _sample(self) -> None:
         run, series, vitals = self._run, self.series, self._coordinator.vitals
         elapsed_s = max(now() - run.origin_ns, 0) / NS_PER_S
-        series.sample(elapsed_s, vitals.counters(), vitals.stalls())
+        if elapsed_s > 0:  # before that the first requests are being made
+            series.sample(elapsed_s, vitals.counters(), vitals.stalls())
         self.workers = vitals.workers()
 
 
-def _facts(run: Run) -> dict[str, Any]:
+def _facts(run: Carried) -> dict[str, Any]:
     """What stays as it is while the run is on."""
     settings, plan = run.settings, run.plan
     total = math.inf if plan is None else plan.total_rows
@@ -178,11 +178,11 @@ def _facts(run: Run) -> dict[str, Any]:
     }
 
 
-def _made(run: Run) -> str:
+def _made(run: Carried) -> str:
     return "own tasks" if run.plan is None else "made from token counts"
 
 
-def _pace(run: Run) -> str:
+def _pace(run: Carried) -> str:
     settings = run.settings
     if run.plan is None:
         return "as its tasks wait"
