@@ -19,7 +19,7 @@ from sagellm_benchmark.errors import UsageError
 NEVER_FROM_THE_PAGE = (
     *("trace", "format", "map", "out", "run_id", "system", "trace_dir"),
     *("api_key_env", "header", "insecure", "cacert", "extra_body", "model_map", "no_preflight"),
-    *("tokenizer", "token_source", "allow_host"),
+    *("tokenizer", "token_source", "allow_host", "scrape"),
 )
 
 

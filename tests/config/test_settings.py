@@ -249,3 +249,42 @@ def test_whether_arrivals_count():
     """Not in a closed loop, and not where so many conversations are kept going."""
     untimed = [{}, {"speed": "2"}, {"rate": "2"}, {"concurrency": "2"}, {"max_sessions": "2"}]
     assert [made({**TRACE, **options}).untimed for options in untimed] == [False] * 3 + [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("scrapes", "words"),
+    [
+        (["none", "a=http://x"], "--scrape none reads nothing"),
+        (["a=http://x", "a=http://y"], "--scrape a: named twice"),
+        (["a=http://x", "b=http://x"], "--scrape a: another --scrape has the same URL"),
+        (["host=http://x"], "--scrape must be NAME=URL or none"),
+        (["a=ftp://x"], "--scrape a: must be http://ADDRESS:PORT/PATH"),
+        (["a=http://user:secret@x"], "--scrape a: the URL must not hold a user"),
+        (["a=http://x/é"], "--scrape a: percent-encode"),
+    ],
+)
+def test_pages_of_metrics_are_named_once_and_well(scrapes, words):
+    """Each page has a name and a URL of its own, and no line repeats a password."""
+    with pytest.raises(UsageError) as failed:
+        made({**TRACE, "scrape": scrapes})
+    assert words in str(failed.value)
+    assert "secret" not in str(failed.value)
+
+
+def test_pages_of_metrics_stand_in_the_settings():
+    """As they were given, for run.json and the command that runs the same again."""
+    given = ("gpu=http://x:9400/metrics", "engine=http://y:8000")
+    assert made({**TRACE, "scrape": list(given)}).describe()["scrape"]["value"] == given
+
+
+def test_a_page_may_name_the_trace_later():
+    """With a page and a directory to choose from, no trace need be named; else one must."""
+    raw = {"trace_dir": "traces", "model": "m"}
+    assert make_settings(raw, host="http://h", waiting=True).trace is None
+    for alone in (raw, {"model": "m"}):
+        with pytest.raises(UsageError, match="no trace: name one"):
+            make_settings(alone, host="http://h", waiting=alone is not raw)
+    with pytest.raises(UsageError, match="exclude each other"):
+        make_settings(
+            {**raw, "trace": "t.jsonl", "speed": "2", "rate": "3"}, host="http://h", waiting=True
+        )

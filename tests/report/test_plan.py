@@ -85,6 +85,7 @@ What will happen
             --idle-timeout 60  --timeout 600  --retry 0  --token-source auto
             --itl list  --keep-content none  --out runs  --stop-timeout 30
             temperature: the server's  no cap on requests in flight
+            servers' metrics are read every 5 s (--scrape none: never)
             no user leaves early
 """
 
