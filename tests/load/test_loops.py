@@ -533,3 +533,84 @@ def test_users_who_wait_for_turns_can_be_stopped():
     loop.stop()
     gevent.joinall(greenlets, timeout=5, raise_error=True)
     assert all(greenlet.ready() for greenlet in greenlets)
+
+
+class Trickle:
+    """Requests that come in while the load is on."""
+
+    grows = True
+
+    def __init__(self):
+        self._ready = []
+        self._last = False
+
+    @property
+    def over(self):
+        """Whether there will be no more."""
+        return self._last and not self._ready
+
+    def take(self):
+        """The next; None where there is none now."""
+        return self._ready.pop(0) if self._ready else None
+
+    def come(self, *seqs, last=False):
+        """More."""
+        self._ready += [Planned(seq, None, Row(request_id=f"r{seq}")) for seq in seqs]
+        self._last = last
+
+
+def test_a_closed_loop_waits_for_requests_that_come_in():
+    """Idle users wait for more, and all leave when the last has been taken."""
+    supply, taken = Trickle(), []
+    loop = ClosedLoop(supply, lambda planned: SimpleNamespace(seq=planned.seq))
+
+    def user():
+        while (turn := loop.take()) is not None:
+            taken.append(turn[0].seq)
+            gevent.sleep(0.001)
+
+    users = [gevent.spawn(user) for _ in range(loop.resize(3))]
+    running = gevent.spawn(loop.run)
+    gevent.sleep(0.01)
+    supply.come(0, 1, 2, 3)
+    loop.supplied(4)
+    gevent.sleep(0.01)
+    supply.come(4, 5, 6, 7, 8, last=True)
+    loop.supplied(5)
+    loop.wake()
+    gevent.joinall([*users, running], timeout=5, raise_error=True)
+    assert all(each.dead for each in (*users, running))
+    assert sorted(taken) == list(range(9))
+
+
+def test_users_of_a_closed_loop_become_fewer_and_more():
+    """Those who are too many leave when they are free; more are started where more are wanted."""
+    supply = Trickle()
+    loop = ClosedLoop(supply, lambda planned: SimpleNamespace(seq=planned.seq))
+    assert loop.resize(3) == 3
+    users = [gevent.spawn(loop.take) for _ in range(3)]
+    gevent.sleep(0.01)
+    assert loop.resize(1) == 0
+    gevent.sleep(0.01)
+    assert sum(each.dead for each in users) == 2
+    assert loop.resize(4) == 3
+
+
+def test_an_open_loop_waits_for_requests_that_come_in():
+    """It does not end before the last has come, and releases what comes at its time."""
+    supply, released = Trickle(), []
+    loop = OpenLoop(
+        supply,
+        lambda _: SimpleNamespace(payload=b"x"),
+        lambda planned, _job, due_ns: released.append((planned.seq, now() - due_ns)),
+    )
+    running = gevent.spawn(loop.run, now())
+    gevent.sleep(0.01)
+    supply._ready.append(Planned(0, 30 * NS_PER_MS, Row(request_id="r0")))
+    loop.supplied(1)
+    gevent.sleep(0.08)
+    assert [seq for seq, _ in released] == [0]
+    assert released[0][1] >= 0
+    supply.come(last=True)
+    loop.wake()
+    running.get(timeout=5)

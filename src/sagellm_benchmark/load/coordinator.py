@@ -93,6 +93,9 @@ class Coordinator:
         environment = self.environment
         self.inputs.check_combination()
         raise_file_limit()
+        if isinstance(environment.runner, MasterRunner):
+            self.inputs.keep_secrets()
+            self._post = MasterPost(environment, self._on_letter, self._on_worker)
         environment.dispatcher_class = dispatcher  # type: ignore[assignment]  # makes one
         prepared = None if self.inputs.waiting else prepare(self.inputs)
         environment.stop_timeout = self.inputs.stop_timeout_s()
@@ -108,10 +111,6 @@ class Coordinator:
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
         events.request.add_listener(self._on_request)
-        if isinstance(environment.runner, MasterRunner):
-            self.inputs.keep_secrets()
-            self._post = MasterPost(environment, self._on_letter)
-            events.worker_connect.add_listener(self._on_worker)
         self._signals.install()
 
     # Start
@@ -175,10 +174,10 @@ class Coordinator:
         if self._course is not None:
             self._course.receive(key, data)
 
-    def _on_worker(self, client_id: str, **_: Any) -> None:
-        """A worker has connected; while a run is on it may join in."""
+    def _on_worker(self, key: str) -> None:
+        """A worker has come; while a run is on it may join in."""
         if self.run is not None and not self._ending:
-            gevent.spawn(self._course.invite, client_id)  # Locust is about to note that it is there
+            self._course.invite(key)
 
     def _tell(self, event: str) -> None:
         """Something happened that a person should know."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 from gevent.greenlet import Greenlet
 from locust.env import Environment
 
-from sagellm_benchmark.clock import now
+from sagellm_benchmark.clock import NS_PER_S, now
 from sagellm_benchmark.load.dispatch import Role
 from sagellm_benchmark.load.loops import ClosedLoop, OpenLoop
 from sagellm_benchmark.load.request import Job
@@ -82,6 +83,8 @@ class Driver:
             run.begin(origin_ns)
             loop.run(origin_ns)
             return
+        if origin_ns is not None:
+            gevent.sleep(max(origin_ns - now(), 0) / NS_PER_S)
         run.begin(now() if origin_ns is None else origin_ns)
         if loop is not None:
             self._employ(loop, run.share.users)

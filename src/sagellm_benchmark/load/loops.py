@@ -235,6 +235,7 @@ class ClosedLoop:
             if planned is not None:
                 return planned, self._make(planned)
             if self._over:
+                self.wake()  # nobody else would notice that this was the last
                 return None
             self._idle += 1
             self._work.acquire()

@@ -21,6 +21,7 @@ from sagellm_benchmark.load.cluster.worker import Worker
 from sagellm_benchmark.load.coordinator import Coordinator
 from sagellm_benchmark.load.dispatch import ours
 from sagellm_benchmark.load.files import keep_final_csv
+from sagellm_benchmark.load.forking import keep_to_loopback
 from sagellm_benchmark.load.rows import use_three_digits
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.sources import sources_of
@@ -45,6 +46,7 @@ def declare_options(parser: LocustArgumentParser) -> None:
     parser.set_defaults(web_host="127.0.0.1")
     # To Locust it would be an unknown option, which it repeats with its value.
     parser.add_argument("--api-key", type=_no_key, help=SUPPRESS, include_in_web_ui=False)
+    keep_to_loopback(parser)
     _parsers[:] = [parser]
     use_three_digits()
     keep_final_csv()

@@ -281,6 +281,9 @@ class Stage:
         heappush(self._mail, (self.now_ns + self._delay_ns, next(self._order), key, data, False))
         return True
 
+    def gone(self, key):
+        """A worker is lost."""
+
     def post_up(self, key, data):
         """A letter of a worker's."""
         heappush(self._mail, (self.now_ns + self._delay_ns, next(self._order), key, data, True))

@@ -123,10 +123,12 @@ class Course:
         keys = self._post.workers()
         if not keys:
             raise UsageError("no worker is connected: start some with --worker")
+        deadline_ns = now() + round(READY_S * NS_PER_S)
+        while now() < deadline_ns and not all(map(self._post.is_here, keys)):
+            gevent.sleep(STEP_S)
         for key in keys:
             self.invite(key)
         members = self.crew.members.values()
-        deadline_ns = now() + round(READY_S * NS_PER_S)
         while any(member.state is State.INVITED for member in members) and now() < deadline_ns:
             gevent.sleep(STEP_S)
             self.crew.step(now())

@@ -301,6 +301,7 @@ class Crew:
         """A worker is gone: what it held and did not report is lost; the others go on."""
         before, member.state = member.state, State.LOST
         member.why = why
+        self._post.gone(member.key)
         if before is not State.RUNNING:
             return
         self.events.append(

@@ -108,7 +108,7 @@ class Duty:
         """Send what there is to send, until no more will come."""
         self.run.anchor = Anchor(go.anchor_ns, go.anchor_unix_s)
         self.run.share = go.share
-        self._driver.resize(go.share.users, go.share.conversations)
+        self._driver.resize(None, go.share.conversations)
         self._driving = gevent.getcurrent()
         # The first rows are right behind: their requests are best made before the clock runs.
         gevent.sleep(max(go.origin_ns - now() - FIRST_NS, 0) / NS_PER_S)

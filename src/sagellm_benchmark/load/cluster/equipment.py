@@ -83,7 +83,10 @@ class Equipment:
         records = identity.directory / "workers" / letter.worker
         try:
             records.mkdir(parents=True)
-            (records / "run.json").write_bytes(letter.manifest)
+            for folder in (records, identity.directory):
+                manifest = folder / "run.json"
+                if not manifest.exists():  # the coordinator's own, where its disk is this one
+                    manifest.write_bytes(letter.manifest)
             place = Place(letter.worker, records, Anchor.take(), letter.number, STRIDE)
             run = Run(
                 self._environment,

@@ -36,6 +36,14 @@ class Letter(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     run: str
 
 
+class Here(Letter, frozen=True, kw_only=True):
+    """From a worker, until it is answered: it can be asked to begin."""
+
+
+class Welcome(Letter, frozen=True, kw_only=True):
+    """To a worker: its `Here` has been heard."""
+
+
 class Begin(Letter, frozen=True, kw_only=True):
     """To a worker: get ready for a run.
 
@@ -208,8 +216,8 @@ class Done(Letter, frozen=True, kw_only=True):
     left: str | None = None
 
 
-ToWorker = Begin | Go | Ping | Rows | Resize | Last | Finish | Ack | GoOn
-FromWorker = Ready | Pong | Batch | Pulse | Stalled | Done
+ToWorker = Welcome | Begin | Go | Ping | Rows | Resize | Last | Finish | Ack | GoOn
+FromWorker = Here | Ready | Pong | Batch | Pulse | Stalled | Done
 
 
 class Handed(msgspec.Struct, array_like=True, frozen=True):

@@ -14,6 +14,9 @@ class Post(Protocol):
     def send(self, key: str, data: bytes) -> bool:
         """Send one; False where that worker is not connected any more."""
 
+    def gone(self, key: str) -> None:
+        """A worker is lost."""
+
 
 class Keeper(Protocol):
     """Keeps what comes of the rows."""

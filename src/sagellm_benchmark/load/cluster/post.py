@@ -12,14 +12,20 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+import locust.runners
 import zmq
 from locust.env import Environment
 from locust.exception import RPCError
 from locust.rpc.protocol import Message
 
-from sagellm_benchmark.load.cluster.letters import MESSAGE, Letter, pack
+from sagellm_benchmark.load.cluster.letters import MESSAGE, Here, Letter, Welcome, pack
 
 log = logging.getLogger(__name__)
+
+HERE, WELCOME = pack(Here(run="")), pack(Welcome(run=""))
+
+SILENCE = 90
+"""So many heartbeats of a worker, one a second, Locust may miss."""
 
 Taken = Callable[[str, bytes], None]
 
@@ -30,15 +36,31 @@ class MasterPost:
     Args:
         environment: Locust's, with a master's runner.
         take: Called with Locust's name for a worker, and its letter.
+        came: Called with Locust's name for a worker that can be asked to begin from now on.
     """
 
-    def __init__(self, environment: Environment, take: Taken) -> None:
+    def __init__(self, environment: Environment, take: Taken, came: Callable[[str], None]) -> None:
         self._runner: Any = environment.runner
+        # Locust would stop the test where it has missed heartbeats of the last worker. Whether one
+        # is gone is for the connection to say.
+        locust.runners.HEARTBEAT_LIVENESS = SILENCE
         self._take = take
+        self._came = came
+        self._here: set[str] = set()
         self._runner.register_message(MESSAGE, self._received)
 
+    def is_here(self, key: str) -> bool:
+        """Whether a worker that Locust knows of listens to us."""
+        return key in self._here
+
+    def gone(self, key: str) -> None:
+        """A worker is lost: Locust need not wait for it."""
+        self._here.discard(key)
+        if key in self._runner.clients:
+            del self._runner.clients[key]
+
     def workers(self) -> list[str]:
-        """Locust's names for the workers that can be asked to begin."""
+        """Locust's names for the workers that are connected."""
         clients = self._runner.clients
         return [each.id for each in (*clients.ready, *clients.running, *clients.spawning)]
 
@@ -58,7 +80,11 @@ class MasterPost:
         return True
 
     def _received(self, msg: Message, **_: Any) -> None:
-        self._take(msg.node_id, msg.data)
+        if msg.data != HERE:
+            self._take(msg.node_id, msg.data)
+        elif self.send(msg.node_id, WELCOME) and msg.node_id not in self._here:
+            self._here.add(msg.node_id)
+            self._came(msg.node_id)
 
 
 class WorkerPost:

@@ -26,6 +26,7 @@ from sagellm_benchmark.load.cluster.letters import (
     Finish,
     Go,
     GoOn,
+    Here,
     Last,
     Letter,
     Ping,
@@ -70,6 +71,7 @@ class Worker:
         self._duty: Duty | None = None
         self._heard_ns = now()
         self._leaving = False
+        self._welcome = False
 
     @property
     def run(self) -> Run | None:
@@ -94,6 +96,7 @@ class Worker:
 
     def _take(self, data: bytes) -> None:
         self._heard_ns = now()
+        self._welcome = True
         try:
             letter = to_worker(data)
         except UsageError as error:
@@ -164,6 +167,8 @@ class Worker:
         """Leave a coordinator that was not heard of for too long; notice when we stood still."""
         while True:
             before_ns = now()
+            if not self._welcome:
+                self._post.send(Here(run=""))  # the coordinator may not have listened yet
             gevent.sleep(_WATCH_S)
             away_ns = now() - before_ns
             if away_ns > 2 * round(_WATCH_S * NS_PER_S):
