@@ -82,7 +82,7 @@ def groups(environment: Environment, coordinator: Coordinator) -> dict[str, list
     return {**first, "More": rest}
 
 
-def traces(environment: Environment, coordinator: Coordinator) -> list[tuple[str, str]]:
+def traces(coordinator: Coordinator) -> list[tuple[str, str]]:
     """The traces that may be chosen, (value, name); the one of the command line first."""
     given = coordinator.inputs.given_trace
     offered = [(name, name) for name in coordinator.inputs.offer.traces()]
@@ -106,7 +106,7 @@ def _fits(option: Option, role: Role) -> bool:
 
 def _field(environment: Environment, option: Option) -> Field:
     label = _LABELS.get(option.key, option.key.replace("_", " ").capitalize())
-    default = "" if option.default in (None, ()) else str(option.default)
+    default = "" if option.default is None else _text(option.default)
     return Field(
         option.key,
         label,
@@ -120,4 +120,6 @@ def _field(environment: Environment, option: Option) -> Field:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

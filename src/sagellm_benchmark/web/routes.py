@@ -38,55 +38,76 @@ _HERE = Path(__file__).parent
 
 def blueprint(environment: Environment, coordinator: Coordinator, watch: Watch) -> Blueprint:
     """The routes, to be registered with Locust's application."""
-    web_ui, options = environment.web_ui, environment.parsed_options
-    runs = Runs(options.out or "runs")
     page = Blueprint(
         "llm",
         __name__,
-        url_prefix=options.web_base_path or None,
+        url_prefix=environment.parsed_options.web_base_path or None,
         template_folder=str(_HERE / "templates"),
     )
+    answers = Answers(environment, coordinator, watch)
+    for path, answer in (
+        ("/llm", answers.live),
+        ("/llm/series", answers.series),
+        ("/llm/runs", answers.finished),
+        ("/llm/runs/<run_id>/report", answers.report),
+        ("/llm/compare", answers.compare),
+        ("/metrics", answers.metrics),
+    ):
+        guarded = environment.web_ui.auth_required_if_enabled(answer)
+        page.add_url_rule(path, answer.__name__, guarded)
+    page.add_url_rule("/llm/", "slash", lambda: redirect("../llm"))
+    page.add_url_rule("/llm/static/<name>", "static", _static)
+    return page
 
-    # Before Locust 2.47 its page stopped a test by GET.
-    stops = list(web_ui.app.url_map.iter_rules("locust.stop"))
-    stop_method = "POST" if any("POST" in rule.methods for rule in stops) else "GET"
 
-    def route(path: str) -> Any:
-        def add(answer: Any) -> Any:
-            return page.route(path)(web_ui.auth_required_if_enabled(answer))
+class Answers:
+    """What is answered where.
 
-        return add
+    Args:
+        environment: Locust's, with a page.
+        coordinator: Whose runs.
+        watch: What is known of them.
+    """
 
-    @route("/llm")
-    def live() -> Response:
+    def __init__(self, environment: Environment, coordinator: Coordinator, watch: Watch) -> None:
+        self._environment = environment
+        self._coordinator = coordinator
+        self._watch = watch
+        self._runs = Runs(environment.parsed_options.out or "runs")
+
+    def live(self) -> Response:
+        """The page."""
+        environment, coordinator = self._environment, self._coordinator
+        options = environment.parsed_options
+        # Before Locust 2.47 its page stopped a test by GET.
+        stops = environment.web_ui.app.url_map.iter_rules("locust.stop")
         return _html(
             "llm/page.html",
             version=__version__,
             groups=form.groups(environment, coordinator),
-            traces=form.traces(environment, coordinator),
+            traces=form.traces(coordinator),
             chooses=coordinator.inputs.offer.open,
             given=coordinator.inputs.given_trace,
             trace=options.trace,
             hosts=form.hosts(coordinator),
             host=environment.host,
-            stop_method=stop_method,
+            stop_method="POST" if any("POST" in rule.methods for rule in stops) else "GET",
             tasks=coordinator.role is Role.TASKS,
             users=options.num_users or 1,
             run_time=options.run_time or "",
-            login=options.web_login,
         )
 
-    @route("/llm/series")
-    def series() -> Response:
-        return _json(_series(watch))
+    def series(self) -> Response:
+        """What the page asks for again and again."""
+        return _json(_series(self._watch))
 
-    @route("/llm/runs")
-    def finished() -> Response:
-        return _json({"runs": runs.lines()})
+    def finished(self) -> Response:
+        """The runs that have ended."""
+        return _json({"runs": self._runs.lines()})
 
-    @route("/llm/runs/<run_id>/report")
-    def report(run_id: str) -> Any:
-        directory = runs.directory(run_id)
+    def report(self, run_id: str) -> Any:
+        """The report that a run wrote at its end."""
+        directory = self._runs.directory(run_id)
         if directory is None:
             return _message("No such run", [f"There is no run {run_id} here."]), 404
         if not (directory / "report.html").is_file():
@@ -94,14 +115,14 @@ def blueprint(environment: Environment, coordinator: Coordinator, watch: Watch) 
             return _message("No report", [words], f"sagellm-benchmark report {directory}"), 404
         return _document((directory / "report.html").read_bytes())
 
-    @route("/llm/compare")
-    def compare() -> Any:
+    def compare(self) -> Any:
+        """Some runs held against each other, while no run is on."""
         names = [name for name in request.args.get("runs", "").split(",") if name]
-        found = [directory for name in names if (directory := runs.directory(name)) is not None]
+        found = [path for name in names if (path := self._runs.directory(name)) is not None]
         if len(found) < 2 or len(found) < len(names):
             return _message("Nothing to compare", ["Choose two runs of the list, or more."]), 404
         command = f"sagellm-benchmark compare {' '.join(map(str, found))}"
-        if watch.on:
+        if self._watch.on:
             words = "A run is on, which this would disturb. Elsewhere, or later:"
             return _message("Not now", [words], command), 409
         try:
@@ -109,22 +130,15 @@ def blueprint(environment: Environment, coordinator: Coordinator, watch: Watch) 
         except UsageError as error:
             return _message("These cannot be compared", [str(error)], command), 409
 
-    @route("/metrics")
-    def metrics() -> Response:
-        return Response(exposition(watch), content_type=CONTENT_TYPE)
+    def metrics(self) -> Response:
+        """For Prometheus."""
+        return Response(exposition(self._watch), content_type=CONTENT_TYPE)
 
-    @page.route("/llm/")
-    def slash() -> Any:
-        return redirect("../llm")
 
-    @page.route("/llm/static/<name>")
-    def static(name: str) -> Response:
-        if name == "style.css":  # the look of the report
-            folder = Path(str(resources.files("sagellm_benchmark.report.html")))
-            return send_from_directory(folder, name)
-        return send_from_directory(_HERE / "static", name)
-
-    return page
+def _static(name: str) -> Response:
+    if name == "style.css":  # the look of the report
+        return send_from_directory(str(resources.files("sagellm_benchmark.report.html")), name)
+    return send_from_directory(_HERE / "static", name)
 
 
 def _series(watch: Watch) -> dict[str, Any]:
