@@ -140,7 +140,6 @@ def test_what_a_server_writes_back_holds_no_secret(tmp_path):
     assert KEY not in (tmp_path / "scrapes.jsonl").read_text()
 
 
-
 def test_pages_are_read_before_during_and_after(tmp_path, monkeypatch):
     """Three phases in order, buckets left out in the middle, what the servers say at the end."""
     monkeypatch.setattr(scraper, "FIRST_S", 0.01)

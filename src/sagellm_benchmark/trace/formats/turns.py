@@ -47,5 +47,5 @@ class Turns:
 
 
 def _ended_ns(time_ns: int, row: Row) -> int | None:
-    lasted_s = row.recorded and row.recorded.get("e2e_latency_s")
+    lasted_s = row.recorded.get("e2e_latency_s") if row.recorded else None
     return None if lasted_s is None else time_ns + round(lasted_s * _NS_PER_S)
