@@ -9,8 +9,9 @@ minutes.
 from __future__ import annotations
 
 import math
+import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -39,6 +40,12 @@ class Histogram:
     def add(self, values_ms: Iterable[float]) -> None:
         """Add values; they are counted in batches."""
         self._pending.extend(values_ms)
+        if len(self._pending) >= _BATCH:
+            self._settle()
+
+    def add_packed(self, values_ms: bytes) -> None:
+        """Add values as `packed` gives them: where several take the same, that is done once."""
+        self._pending.frombytes(values_ms)
         if len(self._pending) >= _BATCH:
             self._settle()
 
@@ -123,6 +130,11 @@ class Histogram:
         self._squares_us2 += int((squares & _LOW).sum()) + (int((squares >> _HALF).sum()) << 32)
         self._min_us = min(self._min_us, int(values.min()))
         self._max_us = max(self._max_us, int(values.max()))
+
+
+def packed(values_ms: Sequence[float]) -> bytes:
+    """Values as 8-byte floats of this machine: a sixth of what an array takes to take them in."""
+    return struct.pack(f"{len(values_ms)}d", *values_ms)
 
 
 def buckets_of(values_us: np.ndarray) -> np.ndarray:

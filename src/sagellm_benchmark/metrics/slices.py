@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sagellm_benchmark.metrics.histogram import Histogram
+from sagellm_benchmark.metrics.histogram import Histogram, packed
 from sagellm_benchmark.record.record import RequestRecord
 
 SLICES = 128
@@ -35,8 +35,10 @@ class Gaps:
             self.chunk_gap.add_counts(record.gap_histogram)
             self.itl.add_counts(record.itl_histogram or record.gap_histogram)
             return
-        self.chunk_gap.add(record.chunk_gaps_ms)
-        self.itl.add(record.metrics["itl_list"])
+        gaps_ms, itl_ms = record.chunk_gaps_ms, record.metrics["itl_list"]
+        gaps = packed(gaps_ms)
+        self.chunk_gap.add_packed(gaps)
+        self.itl.add_packed(gaps if itl_ms == gaps_ms else packed(itl_ms))
 
     def merge(self, other: Gaps) -> None:
         """Add the gaps counted elsewhere."""
