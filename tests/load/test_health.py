@@ -18,6 +18,7 @@ def health():
     gc.unfreeze()  # a simulated gateway of other tests froze what there was
     watching = list(gc.callbacks)
     made = Health()
+    made.prepare()
     made.start()
     yield made
     assert gc.get_freeze_count() == 0

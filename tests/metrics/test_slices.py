@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from record.outcomes import outcome, record
-from sagellm_benchmark.metrics.slices import SLICES, Gaps, SlicedGaps
+from sagellm_benchmark.metrics.slices import SLICES, Gaps, SlicedGaps, pack
 
 moments = st.lists(st.floats(0, 10_000, allow_nan=False), min_size=1, max_size=60)
 
@@ -14,7 +14,7 @@ moments = st.lists(st.floats(0, 10_000, allow_nan=False), min_size=1, max_size=6
 def _sliced(sent: list[float]) -> SlicedGaps:
     sliced = SlicedGaps()
     for moment in sent:
-        sliced.add(moment, record(0, outcome()))
+        sliced.take(moment, pack(record(0, outcome())))
     return sliced
 
 

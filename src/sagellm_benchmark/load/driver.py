@@ -78,6 +78,8 @@ class Driver:
             origin_ns: The run's start; as soon as possible, if None.
         """
         run, loop = self._run, self._loop
+        if origin_ns is None:
+            run.health.prepare()
         if isinstance(loop, OpenLoop):
             origin_ns = loop.prepare() if origin_ns is None else origin_ns
             run.begin(origin_ns)

@@ -71,7 +71,8 @@ class Prepared:
         what = (environment, self.settings, identity, self.targets, self.plan, listeners, tokenizer)
         if post is None:
             return Run(*what)
-        return Course(*what, post, recorded=recorded, told=told)
+        watched = len(listeners) > 1
+        return Course(*what, post, recorded=recorded, told=told, watched=watched)
 
 
 def prepare(inputs: Inputs) -> Prepared:

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sagellm_benchmark.clock import NS_PER_S
-from sagellm_benchmark.metrics.slices import Gaps, SlicedGaps
+from sagellm_benchmark.metrics.slices import Gaps, SlicedGaps, pack
+from sagellm_benchmark.record.brief import Brief
 from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.wire.states import Status, has_left
@@ -121,12 +122,13 @@ class Columns:
         self.retries = Retries()
         self._rows = bytearray()
 
-    def add(self, record: RequestRecord) -> None:
+    def add(self, record: RequestRecord | Brief) -> None:
         """Take one record."""
         group = self.outline(record)
         if record.status == "ok" and not record.warmup and record.sent_s is not None:
-            self.gaps.add(record.sent_s, record)
-            self.group_gaps[group].add(record)
+            gaps = pack(record)
+            self.gaps.take(record.sent_s, gaps)
+            self.group_gaps[group].take(gaps)
 
     def outline(self, record: RequestRecord | Outline) -> int:
         """Take all of a record but its gaps; its group's number is returned."""

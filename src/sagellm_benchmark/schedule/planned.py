@@ -7,7 +7,7 @@ import msgspec
 from sagellm_benchmark.trace.row import Row
 
 
-class Planned(msgspec.Struct, frozen=True):
+class Planned(msgspec.Struct, frozen=True, gc=False):
     """A row with its place in the run.
 
     Attributes:

@@ -31,6 +31,7 @@ from sagellm_benchmark.load.scraper import Scraper
 from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.load.target import Target
 from sagellm_benchmark.load.telling import REQUEST_TYPE, RequestFailed
+from sagellm_benchmark.record.brief import Brief
 from sagellm_benchmark.record.builder import RecordContext, Warmup
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.recorder import Recorder
@@ -49,7 +50,8 @@ LEAD_NS = NS_PER_S
 READY_S = 15.0
 """So long workers have to get ready for a run."""
 
-_decode = msgspec.json.Decoder(RequestRecord).decode
+_whole = msgspec.json.Decoder(RequestRecord).decode
+_brief = msgspec.json.Decoder(Brief).decode
 
 
 class Course:
@@ -66,6 +68,7 @@ class Course:
         post: Reaches the workers.
         recorded: Called with every record once it is kept.
         told: Called with what happened that a person should know.
+        watched: Others than the summary listen.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Course:
         *,
         recorded: Callable[[RequestRecord], None],
         told: Callable[[str], None],
+        watched: bool,
     ) -> None:
         self.settings = settings
         self.identity = identity
@@ -96,6 +100,9 @@ class Course:
         self._environment = environment
         self._recorded = recorded
         self._told = told
+        # Whoever looks on, and who counts tokens, needs all of a record.
+        brief = tokenizer is None and not watched
+        self._decode: Callable[[bytes], Any] = _brief if brief else _whole
         self._options: dict[str, Any] = {}
         self._post = post
         self._requests = Requests(settings, targets, identity.run_id)
@@ -180,6 +187,7 @@ class Course:
         Returns:
             Whether the test is to end now: all is sent, or nobody is left to send it.
         """
+        self.health.prepare()
         self.health.start()
         moment_ns = now()
         self.origin_ns = moment_ns + LEAD_NS
@@ -208,7 +216,7 @@ class Course:
 
     def keep(self, line: bytes) -> int:
         """Keep a worker's record; its number."""
-        record = _decode(line)
+        record = self._decode(line)
         self.recorder.add(record, line)
         self._recorded(record)
         return record.seq

@@ -174,14 +174,16 @@ class Crew:
 
     def _hand_out(self, moment_ns: int) -> None:
         horizon_ns = moment_ns - self.origin_ns + AHEAD_NS
+        running = self.running
         for _ in range(_SLICE_ROWS):
-            taken = self._hands.next(horizon_ns, self.running, moment_ns)
+            taken = self._hands.next(horizon_ns, running, moment_ns)
             if taken is None:
                 break
             member, rows = taken
             for handed in rows:
-                member.hold(handed, letters.bare(handed.planned))
-                if len(member.outgoing) >= _LETTER_ROWS or handed.planned.row.has_content:
+                kept = letters.bare(handed.planned)
+                member.hold(handed, kept)
+                if len(member.outgoing) >= _LETTER_ROWS or kept is not handed.planned:
                     self._send_rows(member)
         for member in self.running:
             self._send_rows(member)

@@ -110,6 +110,7 @@ class Duty:
         self.run.share = go.share
         self._driver.resize(None, go.share.conversations)
         self._driving = gevent.getcurrent()
+        self.run.health.prepare()
         # The first rows are right behind: their requests are best made before the clock runs.
         gevent.sleep(max(go.origin_ns - now() - FIRST_NS, 0) / NS_PER_S)
         self._driver.drive(go.origin_ns)

@@ -220,7 +220,7 @@ ToWorker = Welcome | Begin | Go | Ping | Rows | Resize | Last | Finish | Ack | G
 FromWorker = Here | Ready | Pong | Batch | Pulse | Stalled | Done
 
 
-class Handed(msgspec.Struct, array_like=True, frozen=True):
+class Handed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A row on its way to a worker.
 
     Attributes:
