@@ -69,8 +69,11 @@ def records(tmp_path_factory):
             whom.url,
             "--model",
             "m",
+            "--no-preflight",
+            "--scrape",
+            "none",
         )
-        with program(tmp_path_factory.mktemp("gateway"), *options, "--no-preflight") as run:
+        with program(tmp_path_factory.mktemp("gateway"), *options) as run:
             came_out(run, 1)
             books_agree(run.run)
             assert run.run.states == {"stream_error": len(ERRORS), "ok": len(ANSWERS)}
