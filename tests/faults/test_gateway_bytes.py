@@ -46,6 +46,7 @@ ANSWERS = {
     "an error that is null": (1, streamed(ROLE, frame({"content": "a"}, error=None), STOP, DONE)),
 }
 ALL = {**ERRORS, **ANSWERS}
+UNASKED = ("--no-preflight", "--scrape", "none")
 
 
 def _number(asked):
@@ -69,9 +70,7 @@ def records(tmp_path_factory):
             whom.url,
             "--model",
             "m",
-            "--no-preflight",
-            "--scrape",
-            "none",
+            *UNASKED,
         )
         with program(tmp_path_factory.mktemp("gateway"), *options) as run:
             came_out(run, 1)
@@ -120,7 +119,7 @@ def test_captures_of_the_real_gateway(tmp_path):
 
     with server(script) as whom:
         load = made(requests=len(CAPTURES), rate=40, output_tokens=1)
-        options = (*load, "--host", whom.url, "--model", "m", "--no-preflight")
+        options = (*load, "--host", whom.url, "--model", "m", *UNASKED)
         with program(tmp_path, *options) as run:
             came_out(run, 1)
             books_agree(run.run)
