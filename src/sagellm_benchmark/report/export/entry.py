@@ -133,7 +133,11 @@ class Metadata(Part):
     reproducible_cmd: Text | None = None
     git_commit: Text | None = None
     notes: Text | None = None
-    verified: Literal[False] = False
+    verified: bool = False
+
+    def __post_init__(self) -> None:
+        if self.verified:
+            raise ValueError("verified is for others to say")
 
 
 class Entry(Part):
