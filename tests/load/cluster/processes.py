@@ -12,34 +12,44 @@ LOCAL = "127.0.0.1"
 class Cluster:
     """A coordinator with workers.
 
+    Args:
+        folder: Where each process gets a folder of its own.
+        options: Of the coordinator.
+        workers: So many it waits for.
+        joined: So many are started at once; all, if None.
+        file: The locustfile's text.
+        env: Environment variables of all.
+        page: It has a page.
+
     Attributes:
         coordinator: The process that has the trace and writes the run.
+        port: Where it listens.
         workers: Those that send, in the order in which they were started.
     """
 
-    def __init__(self, folder, *options, workers=2, file=REPLAY, env=None, page=False):
+    def __init__(self, folder, *options, workers=2, joined=None, file=REPLAY, env=None, page=False):
         self._folder = folder
         self._file = file
         self._stack = ExitStack()
-        self._port = free_port()
+        self.port = free_port()
         self.workers = []
         head = () if page else ("--headless",)
-        bound = ("--master-bind-host", LOCAL, "--master-bind-port", self._port)
+        bound = ("--master-bind-host", LOCAL, "--master-bind-port", self.port)
         self.coordinator = self._start(
             "coordinator", *head, "--master", *bound, "--expect-workers", workers, *options, env=env
         )
-        for _ in range(workers):
+        for _ in range(workers if joined is None else joined):
             self.join(env=env)
 
     def _start(self, name, *options, **more):
         path = self._folder / name
-        return self._stack.enter_context(load(path, *options, file=self._file, **more))
+        return self._stack.enter_context(load(path, *options, **{"file": self._file, **more}))
 
-    def join(self, *options, env=None):
-        """One more worker."""
-        joined = ("--worker", "--master-host", LOCAL, "--master-port", self._port)
+    def join(self, *options, **more):
+        """One more worker, with options of its own and what else `load` takes."""
+        joined = ("--worker", "--master-host", LOCAL, "--master-port", self.port)
         name = f"worker-{len(self.workers) + 1}"
-        self.workers.append(self._start(name, *joined, *options, env=env))
+        self.workers.append(self._start(name, *joined, *options, **more))
         return self.workers[-1]
 
     def sending(self, records=1):

@@ -7,6 +7,7 @@ that a `Coordinator` carries from start to summary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -185,19 +186,17 @@ class Course:
         """Let the workers send the whole plan.
 
         Returns:
-            Whether the test is to end now: all is sent, or nobody is left to send it.
+            Whether the test is to end now: all is sent, time is up, or nobody is left to send.
         """
         self.health.prepare()
         self.health.start()
-        moment_ns = now()
-        self.origin_ns = moment_ns + LEAD_NS
+        self.origin_ns = now() + LEAD_NS
         self.crew.go(self.origin_ns, self.anchor)
-        self._wait()
-        self.health.stop()
+        self._wait(self.origin_ns + (self.settings.run_time_s or math.inf) * NS_PER_S)
         return not self.stopping
 
-    def _wait(self) -> None:
-        while not self.crew.over:
+    def _wait(self, until_ns: float = math.inf) -> None:
+        while not self.crew.over and now() < until_ns:
             self.crew.step(now())
             for event in self.crew.events:
                 self._told(event)
@@ -213,6 +212,7 @@ class Course:
         self.stopping = True
         self.crew.finish(self.settings.stop_timeout_s, now())
         self._wait()
+        self.health.stop()
 
     def keep(self, line: bytes) -> int:
         """Keep a worker's record; its number."""

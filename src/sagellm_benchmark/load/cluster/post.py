@@ -34,7 +34,7 @@ class MasterPost:
     """The coordinator's end.
 
     Args:
-        environment: Locust's, with a master's runner.
+        environment: Locust's, with a master's runner; its options have been read.
         take: Called with Locust's name for a worker, and its letter.
         came: Called with Locust's name for a worker that can be asked to begin from now on.
     """
@@ -44,6 +44,7 @@ class MasterPost:
         # Locust would stop the test where it has missed heartbeats of the last worker. Whether one
         # is gone is for the connection to say.
         locust.runners.HEARTBEAT_LIVENESS = SILENCE
+        _keep_time(environment)
         self._take = take
         self._came = came
         self._here: set[str] = set()
@@ -123,3 +124,14 @@ class WorkerPost:
         while True:
             self._monitor.recv_multipart()
             self._cut()
+
+
+def _keep_time(environment: Environment) -> None:
+    """Take `--run-time` out of Locust's hands: its clock would run while workers get ready."""
+    options, page = environment.parsed_options, environment.web_ui
+    if page is not None:
+        page._stop_runners = lambda: None  # type: ignore[method-assign]  # all its timer does
+    if options.run_time and (options.headless or options.autostart):
+        options.run_time = None
+        main = logging.getLogger("locust.main")
+        main.addFilter(lambda record: not str(record.msg).startswith("No run time limit set"))
