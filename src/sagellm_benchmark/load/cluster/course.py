@@ -291,9 +291,9 @@ class Course:
     @property
     def lost_workers(self) -> tuple[str, ...]:
         """Workers that were lost, with the rows that nobody knows of."""
-        return tuple(
-            f"{each.name} ({each.why}; {each.lost} requests lost)" for each in self.crew.lost
-        )
+        members = self.crew.members.values()
+        lost = (m for m in members if m.state is State.LOST and m.clock.bound_ns is not None)
+        return tuple(f"{each.name} ({each.why}; {each.lost} requests lost)" for each in lost)
 
     @property
     def write_failure(self) -> str | None:

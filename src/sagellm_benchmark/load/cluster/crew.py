@@ -14,7 +14,7 @@ from sagellm_benchmark.clock import NS_PER_S, Anchor
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.load.cluster import letters
 from sagellm_benchmark.load.cluster.hands import Hands
-from sagellm_benchmark.load.cluster.member import Member, State
+from sagellm_benchmark.load.cluster.member import Member, State, divide
 from sagellm_benchmark.load.cluster.ports import Keeper, Post
 from sagellm_benchmark.load.share import Share
 
@@ -32,6 +32,9 @@ GRACE_S = 10.0
 """Beyond the stop timeout, for the last records to come."""
 
 _STOOD_STILL_NS = NS_PER_S
+_GATHER_NS = NS_PER_S // 4
+"""So long rows, and news of records that have arrived, wait for others to go with them."""
+
 _LETTER_ROWS = 256
 _SLICE_ROWS = 2000
 
@@ -94,12 +97,6 @@ class Crew:
         return [m for m in self.members.values() if m.state is State.RUNNING]
 
     @property
-    def lost(self) -> list[Member]:
-        """Those that were lost while the run was on."""
-        members = self.members.values()
-        return [m for m in members if m.state is State.LOST and m.clock.bound_ns is not None]
-
-    @property
     def over(self) -> bool:
         """Whether all that sent have ended, or are gone."""
         return self.origin_ns is not None and not self.running
@@ -113,7 +110,7 @@ class Crew:
             if member.state is State.READY:
                 member.state = State.RUNNING
                 member.clock.freeze()
-        self._divide()
+        divide(self._share, self.running)
         for member in self.running:
             self._start(member)
 
@@ -130,17 +127,8 @@ class Crew:
             ),
         )
 
-    def _divide(self) -> list[Member]:
-        """Give each its share of the limits; those whose share is another one now."""
-        running = self.running
-        shares = self._share.split(len(running)) if running else []
-        changed = [m for m, share in zip(running, shares, strict=True) if m.share != share]
-        for member, share in zip(running, shares, strict=True):
-            member.share = share
-        return changed
-
     def _divide_again(self, *but: Member) -> None:
-        for member in self._divide():
+        for member in divide(self._share, self.running):
             if member not in but:
                 self._send(member, letters.Resize(run=self.run, share=member.share))
 
@@ -165,6 +153,8 @@ class Crew:
     def _look_after(self, member: Member, moment_ns: int) -> None:
         if member.state in (State.DONE, State.LOST):
             return
+        if member.acked != member.inbox.offset:
+            self._acknowledge(member, moment_ns, again=False)
         if moment_ns - member.heard_ns > SILENT_NS:
             self._lose(member, f"it was silent for {SILENT_NS // NS_PER_S} s")
         else:
@@ -185,12 +175,19 @@ class Crew:
                 member.hold(handed, kept)
                 if len(member.outgoing) >= _LETTER_ROWS or kept is not handed.planned:
                     self._send_rows(member)
-        for member in self.running:
-            self._send_rows(member)
+        for member in running:
+            if member.outgoing and self._is_urgent(member.outgoing[0], moment_ns):
+                self._send_rows(member)
         if self._hands.over:
             self._ended = True
             for member in self.running:
+                self._send_rows(member)
                 self._send(member, letters.Last(run=self.run))
+
+    def _is_urgent(self, first: letters.Handed, moment_ns: int) -> bool:
+        """Whether a letter must go now: a letter costs more than the rows in it."""
+        due_ns = first.planned.due_ns
+        return due_ns is None or self.origin_ns + due_ns - moment_ns < AHEAD_NS - _GATHER_NS
 
     def _send_rows(self, member: Member) -> None:
         rows: list[letters.Handed] = member.outgoing
@@ -240,7 +237,7 @@ class Crew:
     def _take(self, member: Member, letter: letters.FromWorker, moment_ns: int) -> None:
         match letter:
             case letters.Batch():
-                self._take_records(member, letter)
+                self._take_records(member, letter, moment_ns)
             case letters.Pong():
                 member.clock.add(letter.sent_ns, letter.at_ns, moment_ns)
                 if member.state is State.INVITED and member.checked:
@@ -275,13 +272,20 @@ class Crew:
             self._start(member)
             self.events.append(f"worker {member.name} joined")
 
-    def _take_records(self, member: Member, letter: letters.Batch) -> None:
+    def _take_records(self, member: Member, letter: letters.Batch, moment_ns: int) -> None:
         lines, gap = member.inbox.take(letter.offset, letter.data)
         for line in lines:
             seq = self._keeper.keep(line)
             member.reported(seq)
-        self._send(member, letters.Ack(run=self.run, offset=member.inbox.offset, again=gap))
+        self._acknowledge(member, moment_ns, again=gap)
         self._is_done(member)
+
+    def _acknowledge(self, member: Member, moment_ns: int, *, again: bool) -> None:
+        """Say what has arrived: at once where the worker waits for it, else now and then."""
+        waits = again or self._ended or member.inbox.offset - member.acked > letters.LETTER_BYTES
+        if waits or moment_ns - member.acked_ns > _GATHER_NS:
+            member.acked, member.acked_ns = member.inbox.offset, moment_ns
+            self._send(member, letters.Ack(run=self.run, offset=member.acked, again=again))
 
     def _is_done(self, member: Member) -> None:
         """A worker is done when it says so and all that it wrote is here."""

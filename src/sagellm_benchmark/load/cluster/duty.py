@@ -19,6 +19,7 @@ from locust.env import Environment
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, Anchor, now
 from sagellm_benchmark.load.cluster.feed import Feed
 from sagellm_benchmark.load.cluster.letters import (
+    LETTER_BYTES,
     Begin,
     Done,
     Go,
@@ -39,6 +40,9 @@ from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.wire.outcome import Outcome
 
 POST_S = 0.1
+GATHER_NS = NS_PER_S // 4
+"""So long records wait for others to go with them: a letter costs more than a record."""
+
 PULSE_NS = NS_PER_S
 REPEAT_NS = 5 * NS_PER_S
 STOOD_STILL_NS = 2 * NS_PER_S
@@ -168,7 +172,7 @@ class Duty:
     # Reports
 
     def _post(self) -> None:
-        pulsed_ns = repeated_ns = now()
+        pulsed_ns = repeated_ns = posted_ns = now()
         there = 0
         while True:
             gevent.sleep(POST_S)
@@ -182,7 +186,9 @@ class Duty:
             elif moment_ns - repeated_ns > REPEAT_NS:
                 repeated_ns = moment_ns
                 self.outbox.repeat()
-            self.outbox.post()
+            if moment_ns - posted_ns >= GATHER_NS or self.outbox.waiting >= LETTER_BYTES:
+                posted_ns = moment_ns
+                self.outbox.post()
             if moment_ns - pulsed_ns >= PULSE_NS:
                 pulsed_ns = moment_ns
                 self._send(self._pulse())

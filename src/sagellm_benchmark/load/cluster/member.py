@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 from sagellm_benchmark.clock import NS_PER_S
@@ -45,6 +46,8 @@ class Member:
         checked: It said that it could begin.
         clock: Its clock.
         inbox: What came of its records.
+        acked: Bytes of its records that it was told have arrived.
+        acked_ns: When it was last told.
         share: What of the run's limits is its.
         held: Rows that it was handed and has sent no record of.
         recorded: Its records.
@@ -63,6 +66,7 @@ class Member:
         self.checked = False
         self.clock = Clock()
         self.inbox = Inbox()
+        self.acked = self.acked_ns = 0
         self.share = Share()
         self.held: dict[int, Planned] = {}
         self.recorded = 0
@@ -115,3 +119,12 @@ class Member:
             return self.recorded + self.lost
         known = 0 if self.pulse is None else self.pulse.planned
         return max(known, self.recorded) if self.done is None else self.done.planned
+
+
+def divide(share: Share, members: Sequence[Member]) -> list[Member]:
+    """Give each its part of the limits; those whose part is another one now."""
+    parts = share.split(len(members)) if members else []
+    changed = [m for m, part in zip(members, parts, strict=True) if m.share != part]
+    for member, part in zip(members, parts, strict=True):
+        member.share = part
+    return changed

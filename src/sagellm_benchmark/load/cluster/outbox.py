@@ -41,6 +41,11 @@ class Outbox:
         return os.fstat(self._file).st_size
 
     @property
+    def waiting(self) -> int:
+        """Bytes that have not been sent."""
+        return self.size - self._sent
+
+    @property
     def empty(self) -> bool:
         """Whether the coordinator has all that is on disk."""
         return self.there == self.size
