@@ -178,9 +178,7 @@ def per_token(rounds: int, scratch: Path) -> bool:
                 load = ["--output-tokens", str(TOKENS), "--requests", streams, "--rate", streams]
                 cost = cluster(url, workers, scratch / f"tokens-{number}-{workers}", *load)
                 found.append(cost.workers / cost.tokens * 1e6)
-    print(
-        f"CPU per streamed token, {STREAMS} streams of {RATE} tokens/s a worker, median of {rounds}:"
-    )
+    print()
     for workers, found in costs.items():
         shown = ", ".join(f"{value:.1f}" for value in found)
         print(f"  {workers} of them: {statistics.median(found):5.1f} us   ({shown})")

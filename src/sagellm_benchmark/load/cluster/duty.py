@@ -99,6 +99,8 @@ class Duty:
         self._driver = Driver(environment, run, role, self._broke, feed, self._permitted)
         self._driving: Any = None
         self._finishing = False
+        self._told = Event()
+        self._over_now = Event()
         self._left: str | None = None
         self._allowed = Event()
         self._allowed.set()
@@ -123,6 +125,7 @@ class Duty:
         self._runner.user_greenlets.join()
         if not self._finishing:
             self._finishing = True
+            self._told.set()
             self._close()
 
     def hand(self, letter: Rows) -> None:
@@ -210,8 +213,15 @@ class Duty:
 
     # The end
 
+    def told_to_finish(self, within_s: float) -> bool:
+        """Whether the coordinator says so within this time; if it does, wait until that is done."""
+        if self._told.wait(within_s):
+            self._over_now.wait()
+        return self._told.is_set()
+
     def finish(self, timeout_s: float) -> None:
         """Send no more; what is on the wire may take so long; then report."""
+        self._told.set()
         if self._finishing:
             return
         self._finishing = True
@@ -271,6 +281,7 @@ class Duty:
         self.run.close()
         self.outbox.close()
         self._over(self)
+        self._over_now.set()
 
     def _report_to_locust(self) -> None:
         """Locust's own statistics, which it sends every few seconds, complete before our end."""

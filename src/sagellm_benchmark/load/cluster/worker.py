@@ -51,6 +51,9 @@ DEAF_NS = 30 * NS_PER_S
 LAST_S = 4.0
 """So long what is on the wire may go on when the coordinator is gone."""
 
+CROWD_S = 2.0
+"""So long a worker that is told to leave waits for a word of its coordinator's."""
+
 _WATCH_S = 0.5
 
 
@@ -205,7 +208,8 @@ class Worker:
     def _on_quitting(self, **_: Any) -> None:
         """SIGTERM, or the coordinator's own word that it is all over."""
         duty, self._leaving = self._duty, True
-        if duty is not None and not duty.ended:
+        # Whoever ends a whole group of processes ends the coordinator too, which then says how.
+        if duty is not None and not duty.ended and not duty.told_to_finish(CROWD_S):
             duty.leave("it was told to leave (SIGTERM)")
             self.environment.process_exit_code = EXIT_UNUSABLE
         elif self.environment.process_exit_code is None:
