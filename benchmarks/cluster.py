@@ -178,7 +178,8 @@ def per_token(rounds: int, scratch: Path) -> bool:
                 load = ["--output-tokens", str(TOKENS), "--requests", streams, "--rate", streams]
                 cost = cluster(url, workers, scratch / f"tokens-{number}-{workers}", *load)
                 found.append(cost.workers / cost.tokens * 1e6)
-    print()
+    shape = f"{STREAMS} streams of {RATE} tokens/s a worker"
+    print(f"CPU per streamed token, {shape}, median of {rounds}:")
     for workers, found in costs.items():
         shown = ", ".join(f"{value:.1f}" for value in found)
         print(f"  {workers} of them: {statistics.median(found):5.1f} us   ({shown})")
