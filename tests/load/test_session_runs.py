@@ -21,7 +21,7 @@ from tests.load.processes import (
 )
 from tests.load.scripted import DONE, HEAD, LAST, STOP, chunk, frame, server
 
-BARE = ("--headless", "--no-preflight")
+BARE = ("--headless", "--no-preflight", "--scrape", "none")
 
 
 def write(path, *rows, **header):
