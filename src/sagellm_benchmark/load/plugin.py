@@ -17,6 +17,7 @@ from locust.runners import WorkerRunner
 
 from sagellm_benchmark.config.options import OPTIONS, arguments
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.load.callers import look_up_quickly
 from sagellm_benchmark.load.cluster.worker import Worker
 from sagellm_benchmark.load.coordinator import Coordinator
 from sagellm_benchmark.load.dispatch import ours
@@ -50,6 +51,7 @@ def declare_options(parser: LocustArgumentParser) -> None:
     _parsers[:] = [parser]
     use_three_digits()
     keep_final_csv()
+    look_up_quickly()
 
 
 def _no_key(_: str) -> NoReturn:
