@@ -82,6 +82,14 @@ def test_what_nobody_knows(arguments, words, capsys):
     assert "--help)" in said
 
 
+def test_where_to_read_on(capsys):
+    """Of an option that a command does not know the help of that command tells, not the program's."""
+    assert ended(["trace", "convert", "a", "-o", "b"], capsys) == (
+        2,
+        "error: unrecognized arguments: -o (see sagellm-benchmark trace convert --help)\n",
+    )
+
+
 def test_the_version(capsys):
     """`--version` names the program and its version."""
     with pytest.raises(SystemExit) as left:

@@ -31,6 +31,15 @@ def test_measure_shows_about_three_digits(value, text):
     assert figures.measure(value) == text
 
 
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(None, "-"), (0.0, "< 0.001"), (0.0009, "< 0.001"), (0.011, "0.011"), (1, "1.000")],
+)
+def test_no_chance_is_none(p, text):
+    """A p-value never reads as 0."""
+    assert figures.chance(p) == text
+
+
 @settings(deadline=None, derandomize=True)
 @given(st.floats(0.1, 1e7))
 def test_measure_is_near_the_value(value):

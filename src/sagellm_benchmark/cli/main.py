@@ -38,6 +38,12 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, and note which command was asked: the innermost one comes first."""
+        known, rest = super().parse_known_args(args, namespace)
+        known.prog = getattr(known, "prog", self.prog)
+        return known, rest
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read on."""
         self.exit(EXIT_USAGE, printable(f"error: {message} (see {self.prog} --help)\n"))
@@ -78,6 +84,7 @@ def _command(argv: Sequence[str] | None) -> int:
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if rest and not getattr(args, "passes_on", False):
+        parser.prog = args.prog
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.rest = rest
     return args.run(args)

@@ -39,6 +39,13 @@ def percent(fraction: float | None) -> str:
     return f"{100 * fraction:.1f}".removesuffix(".0") + " %"
 
 
+def chance(p: float | None) -> str:
+    """A p-value; the smallest never read as 0."""
+    if p is None:
+        return UNKNOWN
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as `0.42 s`, `42 s`, `3 min 10 s` or `2 h 05 min`."""
     if seconds is None:

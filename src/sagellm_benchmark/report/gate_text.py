@@ -162,7 +162,7 @@ def _told(one: Regression) -> list[str]:
         one.figure.text(found.mean_b),
         one.step(found.change),
         figures.UNKNOWN if found.low == found.high else one.interval(),
-        figures.UNKNOWN if found.p is None else f"{found.p:.3f}",
+        figures.chance(found.p),
         figures.UNKNOWN if seen is None else one.step(seen).lstrip("+"),
     ]
 

@@ -77,9 +77,12 @@ class Row:
 def tiles(summary: Block) -> Iterator[Tile]:
     """What most people look for first."""
     counts, latency, reached = summary["counts"], summary["latency"], summary["throughput"]
-    failed = summary["protocol_metrics"]["error_rate"]
+    failed = f"{_percent(summary['protocol_metrics']['error_rate'])} failed"
+    # The rate leaves the warm-up out, the counts do not: without a word they contradict each other.
+    if summary["warmup"]["planned"]:
+        failed += " after the warm-up"
     yield Tile("states", "requests ok", figures.count(counts["ok"]), f"of {counts['planned']:,}",
-               f"{_percent(failed)} failed")  # fmt: skip
+               failed)  # fmt: skip
     for key, word in (("ttft_ms", "TTFT"), ("tpot_ms", "TPOT"), ("e2e_ms", "e2e")):
         block = latency[key]
         if block["count"]:
@@ -242,8 +245,9 @@ def servers(summary: Block) -> Iterator[tuple[Block, list[tuple[str, str, str, s
 
 
 def _any(value: Any) -> str:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return figures.measure(value) if known else UNKNOWN if value is None else str(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return figures.count(value) if float(value).is_integer() else figures.measure(value)
+    return UNKNOWN if value is None else str(value)
 
 
 def _ms(value: float | None) -> str:
