@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from flask import Response, jsonify, request
 from locust.argument_parser import ui_extra_args_dict
 from locust.env import Environment
+from locust.runners import STATE_INIT, STATE_STOPPED
 
 from sagellm_benchmark.config import values
 from sagellm_benchmark.config.options import BY_KEY
@@ -71,6 +72,8 @@ def guard(environment: Environment, inputs: Inputs, busy: Callable[[], str | Non
             return _no(environment, reason)
         if not request.form.get("run_time"):
             options.run_time = None  # Locust would keep that of the run before, and not obey it
+        if environment.runner.state == STATE_STOPPED:
+            environment.runner.update_state(STATE_INIT)  # else Stop does nothing until users run
         return None
 
     app.wsgi_app = _closed(app.wsgi_app)  # type: ignore[method-assign]
