@@ -35,7 +35,6 @@ _STOOD_STILL_NS = NS_PER_S
 _GATHER_NS = NS_PER_S // 4
 """So long rows, and news of records that have arrived, wait for others to go with them."""
 
-_LETTER_ROWS = 256
 _SLICE_ROWS = 2000
 
 
@@ -115,17 +114,7 @@ class Crew:
             self._start(member)
 
     def _start(self, member: Member) -> None:
-        theirs = member.clock.theirs
-        self._send(
-            member,
-            letters.Go(
-                run=self.run,
-                origin_ns=theirs(self.origin_ns),
-                anchor_ns=theirs(self._anchor.monotonic_ns),
-                anchor_unix_s=self._anchor.unix_s,
-                share=member.share,
-            ),
-        )
+        self._send(member, member.go(self.run, self.origin_ns, self._anchor))
 
     def _divide_again(self, *but: Member) -> None:
         for member in divide(self._share, self.running):
@@ -171,12 +160,11 @@ class Crew:
                 break
             member, rows = taken
             for handed in rows:
-                kept = letters.bare(handed.planned)
-                member.hold(handed, kept)
-                if len(member.outgoing) >= _LETTER_ROWS or kept is not handed.planned:
+                if member.hold(handed) >= letters.LETTER_BYTES:
                     self._send_rows(member)
         for member in running:
-            if member.outgoing and self._is_urgent(member.outgoing[0], moment_ns):
+            self._post_to(member)
+            if member.outgoing and self._is_urgent(member, moment_ns):
                 self._send_rows(member)
         if self._hands.over:
             self._ended = True
@@ -184,16 +172,15 @@ class Crew:
                 self._send_rows(member)
                 self._send(member, letters.Last(run=self.run))
 
-    def _is_urgent(self, first: letters.Handed, moment_ns: int) -> bool:
-        """Whether a letter must go now: a letter costs more than the rows in it."""
-        due_ns = first.planned.due_ns
+    def _is_urgent(self, member: Member, moment_ns: int) -> bool:
+        """Whether its rows must go now: a letter costs more than the rows in it."""
+        due_ns = member.outgoing_due_ns
         return due_ns is None or self.origin_ns + due_ns - moment_ns < AHEAD_NS - _GATHER_NS
 
     def _send_rows(self, member: Member) -> None:
-        rows: list[letters.Handed] = member.outgoing
-        if rows:
-            member.outgoing = []
-            self._send(member, letters.Rows(run=self.run, packed=letters.pack_rows(rows)))
+        if member.outgoing:
+            packed = letters.pack_rows(member.take_outgoing())
+            self._send(member, letters.Rows(run=self.run, packed=packed))
 
     # End
 
@@ -324,5 +311,18 @@ class Crew:
             self._divide_again()
 
     def _send(self, member: Member, letter: letters.Letter) -> None:
-        if not self._post.send(member.key, letters.pack(letter)) and member.state is not State.LOST:
-            self._lose(member, "its connection is closed")
+        member.letters.append(letters.pack(letter))
+        self._post_to(member)
+
+    def _post_to(self, member: Member) -> None:
+        """Send what waits for a worker, in order, as far as its connection takes it."""
+        while member.letters:
+            sent = self._post.send(member.key, member.letters[0])
+            if sent is None:
+                return
+            if not sent:
+                member.letters.clear()
+                if member.state is not State.LOST:
+                    self._lose(member, "its connection is closed")
+                return
+            member.letters.popleft()

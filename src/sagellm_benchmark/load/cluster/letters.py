@@ -271,8 +271,8 @@ def _read(decoder: Any, data: bytes) -> Any:
         ) from None
 
 
-def pack_rows(rows: list[Handed]) -> bytes:
-    """Rows as bytes; recorded texts are worth packing tight, numbers are not."""
+def pack_rows(rows: list[msgspec.Raw]) -> bytes:
+    """Rows, each packed, as one; recorded texts are worth packing tight, numbers are not."""
     data = pack(rows)
     if len(data) < _ZIP_FROM * max(1, len(rows) // 64):
         return b"\0" + data

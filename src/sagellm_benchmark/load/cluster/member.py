@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from enum import Enum
 
-from sagellm_benchmark.clock import NS_PER_S
+import msgspec
+
+from sagellm_benchmark.clock import NS_PER_S, Anchor
 from sagellm_benchmark.load.cluster.clocks import Clock
 from sagellm_benchmark.load.cluster.inbox import Inbox
-from sagellm_benchmark.load.cluster.letters import Done, Handed, Pulse
+from sagellm_benchmark.load.cluster.letters import Done, Go, Handed, Pulse, bare, pack
 from sagellm_benchmark.load.share import Share
 from sagellm_benchmark.schedule.planned import Planned
 
@@ -54,7 +57,9 @@ class Member:
         heard_ns: When it was last heard of.
         pulse: What it last said of itself.
         done: What it said at its end.
-        outgoing: Rows for its next letter.
+        letters: Those that its connection did not take yet.
+        outgoing: Rows for its next letter, packed.
+        outgoing_due_ns: When the first of them is due, nanoseconds of the run.
         lost: Rows of its that were counted as lost.
     """
 
@@ -73,11 +78,31 @@ class Member:
         self.heard_ns = moment_ns
         self.pulse: Pulse | None = None
         self.done: Done | None = None
-        self.outgoing: list[Handed] = []
+        self.letters: deque[bytes] = deque()
+        self.outgoing: list[msgspec.Raw] = []
+        self.outgoing_due_ns: int | None = None
+        self._outgoing_bytes = 0
         self.lost = 0
         self._roots = 0
         self._rate = 0.0
         self._seen = (moment_ns, 0)
+
+    def go(self, run: str, origin_ns: int, anchor: Anchor) -> Go:
+        """The word to start, in its own time.
+
+        Args:
+            run: Name of the run.
+            origin_ns: Second 0 of the run, by our clock.
+            anchor: The run's tie between our clock and the wall.
+        """
+        theirs = self.clock.theirs
+        return Go(
+            run=run,
+            origin_ns=theirs(origin_ns),
+            anchor_ns=theirs(anchor.monotonic_ns),
+            anchor_unix_s=anchor.unix_s,
+            share=self.share,
+        )
 
     @property
     def alive(self) -> bool:
@@ -86,7 +111,7 @@ class Member:
 
     def well(self, moment_ns: int) -> bool:
         """Whether it may be handed rows."""
-        if self.state is not State.RUNNING or self.share.nothing:
+        if self.state is not State.RUNNING or self.share.nothing or self.letters:
             return False
         return moment_ns - self.heard_ns < WELL_NS
 
@@ -99,11 +124,27 @@ class Member:
         users = self.share.users or self.share.conversations or 0
         return users + AHEAD_ROWS + int(_AHEAD_S * self._rate) - self._roots
 
-    def hold(self, handed: Handed, kept: Planned) -> None:
-        """It is handed a row, of which this is kept here."""
-        self.held[kept.seq] = kept
+    def hold(self, handed: Handed) -> int:
+        """It is handed a row.
+
+        Returns:
+            Bytes of its rows that wait to be sent.
+        """
+        planned = handed.planned
+        self.held[planned.seq] = bare(planned)
         self._roots += not handed.parents
-        self.outgoing.append(handed)
+        if not self.outgoing:
+            self.outgoing_due_ns = planned.due_ns
+        packed = pack(handed)
+        self.outgoing.append(msgspec.Raw(packed))
+        self._outgoing_bytes += len(packed)
+        return self._outgoing_bytes
+
+    def take_outgoing(self) -> list[msgspec.Raw]:
+        """Take the rows that wait to be sent away."""
+        rows, self.outgoing = self.outgoing, []
+        self._outgoing_bytes = 0
+        return rows
 
     def reported(self, seq: int) -> None:
         """A record of it has come."""

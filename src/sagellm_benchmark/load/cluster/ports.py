@@ -11,8 +11,8 @@ from sagellm_benchmark.schedule.planned import Planned
 class Post(Protocol):
     """Carries letters to workers."""
 
-    def send(self, key: str, data: bytes) -> bool:
-        """Send one; False where that worker is not connected any more."""
+    def send(self, key: str, data: bytes) -> bool | None:
+        """Send one; False where that worker is not connected any more, None where it must wait."""
 
     def gone(self, key: str) -> None:
         """A worker is lost."""

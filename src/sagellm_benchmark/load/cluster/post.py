@@ -65,14 +65,16 @@ class MasterPost:
         clients = self._runner.clients
         return [each.id for each in (*clients.ready, *clients.running, *clients.spawning)]
 
-    def send(self, key: str, data: bytes) -> bool:
-        """Send a letter; False where that worker is not connected any more."""
+    def send(self, key: str, data: bytes) -> bool | None:
+        """Send a letter; False where that worker is not connected any more, None for not now."""
         socket = self._runner.server.socket
         parts = [key.encode(), Message(MESSAGE, data, key).serialize()]
         # For this letter alone: Locust's own to workers that are gone must go on to vanish.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         try:
             socket.send_multipart(parts, zmq.NOBLOCK)
+        except zmq.Again:  # as much is under way as the connection takes
+            return None
         except zmq.ZMQError as error:
             log.debug("worker %s cannot be reached: %s", key, error)
             return False
