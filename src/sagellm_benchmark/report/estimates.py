@@ -6,7 +6,7 @@ A plan and the settings come in, numbers go out. They are estimates: nothing has
 from __future__ import annotations
 
 from sagellm_benchmark.config.settings import Settings
-from sagellm_benchmark.schedule.counts import reply_s
+from sagellm_benchmark.schedule.peaks import reply_s
 from sagellm_benchmark.schedule.plan import Plan
 
 _RECORD_BYTES = 900

@@ -21,9 +21,9 @@ from sagellm_benchmark.report import figures, sizing
 from sagellm_benchmark.report import target as targets
 from sagellm_benchmark.report.cautions import cautions
 from sagellm_benchmark.report.estimates import disk_bytes, peak_streams
-from sagellm_benchmark.schedule.counts import FIRST_TOKEN_S, TOKEN_S
 from sagellm_benchmark.schedule.dependents import Dependents
 from sagellm_benchmark.schedule.lengths import CLIP, DROP
+from sagellm_benchmark.schedule.peaks import FIRST_TOKEN_S, TOKEN_S
 from sagellm_benchmark.schedule.plan import Plan
 
 WIDTH = 80

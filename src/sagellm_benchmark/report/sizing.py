@@ -11,7 +11,7 @@ import math
 
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.report.estimates import peak_streams
-from sagellm_benchmark.schedule.counts import reply_s
+from sagellm_benchmark.schedule.peaks import reply_s
 from sagellm_benchmark.schedule.plan import Plan
 
 REQUEST_S = 1250e-6

@@ -87,14 +87,15 @@ class Fitting:
         self.longest_tokens = 0
 
     def fitting(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Yield the rows that can be sent.
+        """The rows that can be sent, as a stream.
 
         Raises:
-            UsageError: A row that is to be shortened cannot be.
+            UsageError: A row that is to be shortened cannot be; raised while iterating.
         """
-        if self.lengths.input_tokens is None and self.lengths.context_tokens is None:
-            yield from rows
-            return
+        free = self.lengths.input_tokens is None and self.lengths.context_tokens is None
+        return rows if free else self._fitting(rows)
+
+    def _fitting(self, rows: Iterator[Row]) -> Iterator[Row]:
         clips = self.lengths.too_long == CLIP
         for row in rows:
             room = self.lengths.room(row)

@@ -214,10 +214,10 @@ def make_plan(
         period_s=count.period_s,
         span_s=count.span_ns / _NS_PER_S,
         rate_per_s=count.mean_rate_per_s,
-        peak_rate_per_s=None if closed else count.peak_rate_per_s,
+        peak_rate_per_s=None if closed else count.peaks.rate_per_s,
         input_tokens=count.input_tokens,
         output_tokens=count.output_tokens,
-        peak_streams=None if closed else count.peak_streams,
+        peak_streams=None if closed else count.peaks.streams,
         digest=count.digest,
         trace_sha256=trace.sha256,
         rows_read=rows_read,
@@ -266,15 +266,20 @@ class _Timetable:
 
     def planned(self, fitting: Fitting | None = None) -> Iterator[Planned]:
         """Every row; one that waits is due when its arrival suggests, if it has one."""
-        origin_s = self.rows.selection.start_s
+        origin_s, factor, closed = self.rows.selection.start_s, self.factor, self.closed
         for seq, row in enumerate(self.rows.fitting(fitting)):
             arrival_s = row.arrival_time_s
-            if origin_s is None:
-                origin_s = arrival_s
-            due_ns = None
-            if arrival_s is not None and origin_s is not None and not self.closed:
-                due_ns = round((arrival_s - origin_s) / self.factor * _NS_PER_S)
-            yield Planned(seq, due_ns, row, self.think_ns(row) if row.depends_on else 0)
+            if arrival_s is None or closed:
+                due_ns = None
+            else:
+                if origin_s is None:
+                    origin_s = arrival_s
+                due_ns = round((arrival_s - origin_s) / factor * _NS_PER_S)
+            yield (
+                Planned(seq, due_ns, row, self.think_ns(row))
+                if row.depends_on
+                else Planned(seq, due_ns, row)
+            )
 
     def think_ns(self, row: Row) -> int:
         return round((row.think_time_s or 0.0) / self.think_factor * _NS_PER_S)

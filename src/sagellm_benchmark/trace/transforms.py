@@ -161,14 +161,15 @@ def pace_factor(rows: Iterator[Row], pace: Pace) -> float:
 
 
 def select(rows: Iterator[Row], selection: Selection) -> Iterator[Row]:
-    """Yield the selected rows with their arrivals unchanged, and stop reading as soon as possible.
+    """The selected rows with their arrivals unchanged; reading stops as soon as possible.
 
     A row without an arrival time waits for others. It goes with its session: it is taken where a
     row of that was. Without a session it goes with the row before it.
     """
-    if selection.described() is None:
-        yield from rows
-        return
+    return rows if selection.described() is None else _selected(rows, selection)
+
+
+def _selected(rows: Iterator[Row], selection: Selection) -> Iterator[Row]:
     taken, inside = 0, False
     begun: set[str] = set()
     for row in rows:

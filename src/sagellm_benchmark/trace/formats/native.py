@@ -17,7 +17,15 @@ import msgspec
 
 from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.jsonl import write_lines
-from sagellm_benchmark.trace.fields import blocks, bounded, decoded, identifier, some_input
+from sagellm_benchmark.trace.fields import (
+    MAX_ID,
+    MAX_TOKENS,
+    blocks,
+    bounded,
+    decoded,
+    identifier,
+    some_input,
+)
 from sagellm_benchmark.trace.formats.format import (
     Format,
     Lines,
@@ -93,12 +101,18 @@ class _Parser:
 
     def row(self, _: int, line: bytes) -> Timed:
         row = decoded(_decode_row, line)
-        identifier("request_id", row.request_id)
-        self._time(row)
-        if row.output_tokens is not None:
-            bounded("output_tokens", row.output_tokens)
-        if row.input_tokens is not None:
-            some_input("input_tokens", row.input_tokens)
+        arrival_s, replied, asked = row.arrival_time_s, row.output_tokens, row.input_tokens
+        name = row.request_id
+        if not 0 < len(name) <= MAX_ID or not name.isprintable():
+            identifier("request_id", name)
+        if arrival_s is None or not self._last_s <= arrival_s <= _MAX_TIME_S:
+            self._check_time(row)
+        else:
+            self._last_s = arrival_s
+        if replied is not None and not 0 <= replied <= MAX_TOKENS:
+            bounded("output_tokens", replied)
+        if asked is not None and not 0 < asked <= MAX_TOKENS:
+            some_input("input_tokens", asked)
         if _rare(row) != _NOTHING_RARE:  # one look at what most rows have nothing of
             self._check_rare(row)
         return None, row
@@ -116,20 +130,18 @@ class _Parser:
         if _contents(row).count(None) < len(_CONTENTS) - 1:
             raise BadRowError("row", f"has more than one of {', '.join(_CONTENTS)}")
 
-    def _time(self, row: Row) -> None:
+    def _check_time(self, row: Row) -> None:
         arrival_s = row.arrival_time_s
         if arrival_s is None:
             if not row.depends_on:
                 raise BadRowError("arrival_time_s", "missing, and there is no depends_on")
         elif not 0 <= arrival_s <= _MAX_TIME_S:
             raise BadRowError("arrival_time_s", f"{arrival_s} is not 0 or more")
-        elif arrival_s < self._last_s:
+        else:
             raise BadRowError(
                 "arrival_time_s",
                 f"{arrival_s} is earlier than {self._last_s} before it; sort the rows by time",
             )
-        else:
-            self._last_s = arrival_s
 
     def _blocks(self, row: Row) -> None:
         if self._header.block_size is None:
