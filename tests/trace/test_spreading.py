@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.changes.spreading import SpreadTies, is_coarse, spread_tick_s
+from sagellm_benchmark.trace.changes.words import fraction, fractions
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
 from sagellm_benchmark.trace.source import Trace, open_trace
 from sagellm_benchmark.trace.statistics import inspect
@@ -30,6 +31,13 @@ def _made(ticks, tick_s=2.0):
             yield Row(request_id=f"r{number}", input_tokens=1, **waits)
 
     return Trace(header, rows, path=None, format="test")
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 500])
+@pytest.mark.parametrize("start", [0, 12345678901234567890, 2**64 - 1])
+def test_many_draws_are_the_same_as_one_by_one(start, count):
+    """However many rows a tick has, the n-th one's draw is the same."""
+    assert fractions(start, count) == [fraction(start, number) for number in range(count)]
 
 
 @fixed

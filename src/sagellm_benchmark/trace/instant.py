@@ -17,6 +17,8 @@ _NUMBER = re.compile(rb"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 _INSTANT = re.compile(
     rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE
 )
+_NO_INSTANT = "no date and time such as 2024-05-12 00:00:00.001163+00:00"
+_TO_SECOND = len("2024-05-12 00:00:00")
 _MAX_NS = 10**21
 _POWERS = tuple(10**power for power in range(10))
 
@@ -58,17 +60,26 @@ def instant_ns(text: bytes) -> int:
     Raises:
         ValueError: It has another form, more than 9 digits in its fraction, or lies before 1970.
     """
+    whole, _, rest = text.partition(b".")
+    # The fraction is what differs from row to row: the rest is looked at once a second.
+    fraction, zone = (rest[:-6], rest[-6:]) if rest[-3:-2] == b":" else (rest, b"")
+    if len(whole) == _TO_SECOND and fraction.isdigit() and len(fraction) <= 9:
+        return _second_ns(whole + zone) + int(fraction) * _POWERS[9 - len(fraction)]
     parts = _INSTANT.fullmatch(text)
     if parts is None:
-        raise ValueError("no date and time such as 2024-05-12 00:00:00.001163+00:00")
-    second, fraction, zone = parts.groups()
-    whole_ns = _second_ns(second, zone)
+        raise ValueError(_NO_INSTANT)
+    second, fraction, zone = parts.groups(b"")
+    whole_ns = _second_ns(second + zone)
     return whole_ns + int(fraction) * _POWERS[9 - len(fraction)] if fraction else whole_ns
 
 
 @lru_cache(maxsize=64)
-def _second_ns(second: bytes, zone: bytes | None) -> int:
-    """Unix nanoseconds of a whole second; consecutive rows share it, or else its minute."""
+def _second_ns(text: bytes) -> int:
+    """Unix nanoseconds of an instant without a fraction; consecutive rows share it."""
+    parts = _INSTANT.fullmatch(text)
+    if parts is None:
+        raise ValueError(_NO_INSTANT)
+    second, _, zone = parts.groups()
     if second[17:] > b"59":
         raise ValueError("its seconds exceed 59")
     return (_minute_s(second[:16], zone) + int(second[17:])) * 1_000_000_000

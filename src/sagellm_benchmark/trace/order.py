@@ -36,11 +36,13 @@ def in_order(timed: Iterator[Timed], window: int, tally: Tally, path: Path) -> I
     read = emitted = -1
     while block := list(islice(timed, window)):
         fresh = _filled([time_ns for time_ns, _ in block], read)
-        tally.inversions += sum(map(gt, [read, *fresh], fresh))
+        inversions = sum(map(gt, [read, *fresh], fresh))
+        crooked = inversions or (times and times[-1] > fresh[0])  # what is held is in order
+        tally.inversions += inversions
         read = fresh[-1]
         times += fresh
         held += block
-        if any(map(gt, times, islice(times, 1, None))):
+        if crooked:
             # Stable: what a file has at one time stays in the file's order.
             pairs = sorted(zip(times, held, strict=True), key=itemgetter(0))
             times, held = [time for time, _ in pairs], [each for _, each in pairs]

@@ -4,7 +4,7 @@ In: rows in the order in which a cache meets them. Out: hits of blocks and of to
 without a bound and for any that holds so many blocks and forgets the longest unused first, of one
 prompt the last blocks first. A block is the same only where everything before it is the same, and a
 prompt is served from its start as far as it is held; of a last block that was shorter when it was
-met, as far as that went. Kept are 8 bytes a row and 28 of each distinct block; about 150 where the
+met, as far as that went. Kept are 8 bytes a row and 16 of each distinct block; about 150 where the
 file does not number its blocks from 0 as they appear.
 
 The sizes need no pass each. A block is still there if fewer distinct blocks than the cache holds
@@ -16,9 +16,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sagellm_benchmark.trace.row import Header, Row
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _BITS = 7
 _MASK = (1 << _BITS) - 1
@@ -45,12 +48,12 @@ class Reuse:
         self._tokens = 0
         self._names = _Names()
         # Of each block: the row that used it last, and how many tokens of it were ever met.
-        self._last = array("q")
+        self._last = array("i")
         self._met = array("i")
         self._living = _Sums()
         # By how many blocks a cache must hold for them: hits, as differences from one number to
         # the next, and the tokens that those hits lack because a block is not full.
-        self._steps = array("q", (0, 0))
+        self._steps = array("i", (0, 0))
         self._lacking: dict[int, int] = {}
 
     @property
@@ -83,15 +86,18 @@ class Reuse:
         """What caches that hold so many blocks each had; of a trace with blocks."""
         import numpy as np
 
-        blocks = np.cumsum(np.cumsum(np.frombuffer(self._steps, dtype=np.int64)))
-        lacking = np.zeros_like(blocks)
-        lacking[list(self._lacking)] = list(self._lacking.values())
-        tokens = blocks * self.block_size - np.cumsum(lacking)
         at = np.minimum(sizes, self.distinct)
+        steps = np.frombuffer(self._steps, dtype=np.int32)
+        turns = np.flatnonzero(steps)  # few of many: the rest of the curve is straight
+        heights = steps[turns].astype(np.int64)
+        blocks = (at + 1) * _until(turns, heights, at) - _until(turns, heights * turns, at)
+        needed = np.array(sorted(self._lacking), dtype=np.int64)
+        lacking = np.array([self._lacking[each] for each in needed.tolist()], dtype=np.int64)
+        tokens = blocks * self.block_size - _until(needed, lacking, at)
         total = self._tokens or 1
         return [
             Hits(float(hits) / self.blocks, float(served) / total)
-            for hits, served in zip(blocks[at], tokens[at], strict=True)
+            for hits, served in zip(blocks, tokens, strict=True)
         ]
 
     def _look_up(self, hits: Sequence[int], tokens: int) -> None:
@@ -128,10 +134,19 @@ class Reuse:
         for block in hits:
             last[block] = row
         if new:
-            last.extend(array("q", (row,)) * new)
-            self._steps.extend(array("q", (0,)) * new)
+            last.extend(array("i", (row,)) * new)
+            self._steps.extend(array("i", (0,)) * new)
             self._met.extend(array("i", (size,)) * new)
             self._met[-1] = _part(tokens, len(hits) + new - 1, size)
+
+
+def _until(places: np.ndarray, amounts: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The sum of the amounts up to each of some places; they are sorted by where they lie."""
+    import numpy as np
+
+    sums = np.concatenate(([0], np.cumsum(amounts)))
+    found: np.ndarray = sums[np.searchsorted(places, at, side="right")]
+    return found
 
 
 class _Names:
@@ -141,7 +156,7 @@ class _Names:
     """
 
     def __init__(self) -> None:
-        self._before = array("q")  # of a block that is its own number; of any other -2
+        self._before = array("i")  # of a block that is its own number; of any other -2
         self._others: dict[int, int] = {}
 
     def __len__(self) -> int:

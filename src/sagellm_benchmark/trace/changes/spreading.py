@@ -15,7 +15,7 @@ import msgspec
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.trace.changes.change import noted
-from sagellm_benchmark.trace.changes.words import fraction, word
+from sagellm_benchmark.trace.changes.words import fractions, word
 from sagellm_benchmark.trace.row import Header, Row
 from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.tally import Tally
@@ -81,7 +81,7 @@ class SpreadTies:
         timed = [row for row in held if row.arrival_time_s is not None]
         # A row that waits is placed by what it waits for; its order among the others stays.
         start = word("spread", self.seed, round(at * 1e6))
-        parts = sorted(fraction(start, number) for number in range(len(timed)))
+        parts = sorted(fractions(start, len(timed)))
         for row, part in zip(timed, parts, strict=True):
             row.arrival_time_s = round(at + width * part, 6)
         return held

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from sagellm_benchmark.trace.fields import (
+    MAX_TOKENS,
     blocks,
     bounded,
     decoded,
@@ -148,17 +149,23 @@ class _Parser:
 
 
 def _plain_row(number: int, record: _Plain) -> Timed:
+    asked, replied, stamp_ms = record.input_length, record.output_length, record.timestamp
+    if not 0 < asked <= MAX_TOKENS:
+        some_input("input_length", asked)
+    if not 0 <= replied <= MAX_TOKENS:
+        bounded("output_length", replied)
     row = Row(
         request_id=f"row-{number}",
-        input_tokens=some_input("input_length", record.input_length),
-        output_tokens=bounded("output_length", record.output_length),
+        input_tokens=asked,
+        output_tokens=replied,
         prefix_block_ids=record.hash_ids,
         source_row=number,
     )
-    blocks(row, "hash_ids", BLOCK_SIZE, partial_tail_hashed=True)
-    if not 0 <= record.timestamp <= _MAX_MS:
-        raise BadRowError("timestamp", f"{record.timestamp} is not between 0 and {_MAX_MS}")
-    return record.timestamp * _NS_PER_MS, row
+    if len(record.hash_ids) != -(-asked // BLOCK_SIZE):
+        blocks(row, "hash_ids", BLOCK_SIZE, partial_tail_hashed=True)
+    if not 0 <= stamp_ms <= _MAX_MS:
+        raise BadRowError("timestamp", f"{stamp_ms} is not between 0 and {_MAX_MS}")
+    return stamp_ms * _NS_PER_MS, row
 
 
 def _request_id(record: _Record, number: int) -> str:
