@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.exception import RPCError
+from locust.runners import MasterRunner, WorkerRunner
 
 from sagellm_benchmark.config.options import OPTIONS, arguments
 from sagellm_benchmark.errors import UsageError
@@ -52,6 +53,7 @@ def declare_options(parser: LocustArgumentParser) -> None:
     use_three_digits()
     keep_final_csv()
     look_up_quickly()
+    _say_taken_ports()
 
 
 def _no_key(_: str) -> NoReturn:
@@ -98,6 +100,24 @@ def current_run(environment: Environment) -> Run:
     if not isinstance(run, Run):
         raise RuntimeError("no run is on: calls count from the test's start to its end")
     return run
+
+
+def _say_taken_ports() -> None:
+    """Let a coordinator whose port is another's say so in a line; Locust shows a traceback."""
+    make = Environment.create_master_runner
+
+    def made(environment: Environment, *args: Any, **options: Any) -> MasterRunner:
+        try:
+            return make(environment, *args, **options)
+        except RPCError as error:
+            refuse(
+                UsageError(
+                    f"no workers can be listened for: {error}; is another coordinator running? "
+                    "Choose a port with --master-bind-port, and with --master-port at the workers"
+                )
+            )
+
+    Environment.create_master_runner = made  # type: ignore[method-assign]
 
 
 def refuse(error: UsageError) -> NoReturn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 
 import pytest
 from tests.load.cluster.networks import network
@@ -19,6 +20,7 @@ from tests.load.processes import (
     books_agree,
     came_out,
     free_port,
+    load,
     made,
     target,
     to,
@@ -342,6 +344,18 @@ def test_who_cannot_take_part_is_named(tmp_path, fast):
         assert fast.posts("m-refused") == []
         assert process.runs == []
         assert [worker.ended() for worker in found.workers] == [0, 0, 0]
+
+
+def test_a_port_that_is_taken(tmp_path, fast):
+    """A second coordinator on a port says so in one line, with exit code 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bound = ("--master-bind-host", "127.0.0.1", "--master-bind-port", taken.getsockname()[1])
+        options = ("--headless", "--master", *bound, *made(requests=1, rate=1), *to(fast))
+        with load(tmp_path, *options) as process:
+            assert process.ended() == 2
+            assert "error: no workers can be listened for: Socket bind failure" in process.err
+            assert "Traceback" not in process.err
+            assert process.runs == []
 
 
 SMALL_DISK = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n" + USERS
