@@ -93,12 +93,14 @@ class Coordinator:
         environment = self.environment
         self.inputs.check_combination()
         raise_file_limit()
-        environment.dispatcher_class = dispatcher  # type: ignore[assignment]  # makes one
-        prepared = None if self.inputs.waiting else prepare(self.inputs)
-        environment.stop_timeout = self.inputs.stop_timeout_s()
         if isinstance(environment.runner, MasterRunner):
             self.inputs.keep_secrets()
             self._post = MasterPost(environment, self._on_letter, self._on_worker)
+        environment.dispatcher_class = dispatcher  # type: ignore[assignment]  # makes one
+        prepared = None if self.inputs.waiting else prepare(self.inputs)
+        environment.stop_timeout = self.inputs.stop_timeout_s()
+        if self._post is not None:
+            self._post.keep_time()
         if prepared is None:
             say("No trace is named: choose one in the page, at /llm; nothing is sent before that.")
         elif environment.parsed_options.headless or environment.parsed_options.autostart:
@@ -263,8 +265,7 @@ class Coordinator:
 
     def end(self) -> None:
         """End the test as Locust would: quit without the page, stop with it."""
-        environment = self.environment
-        options = environment.parsed_options
+        environment, options = self.environment, self.environment.parsed_options
         if options.headless:
             environment.runner.quit()
             return

@@ -117,7 +117,7 @@ def _say_taken_ports() -> None:
                 )
             )
 
-    Environment.create_master_runner = made  # type: ignore[method-assign]
+    Environment.create_master_runner = made  # type: ignore[method-assign,assignment]
 
 
 def refuse(error: UsageError) -> NoReturn:

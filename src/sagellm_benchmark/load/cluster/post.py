@@ -34,7 +34,7 @@ class MasterPost:
     """The coordinator's end.
 
     Args:
-        environment: Locust's, with a master's runner; its options have been read.
+        environment: Locust's, with a master's runner.
         take: Called with Locust's name for a worker, and its letter.
         came: Called with Locust's name for a worker that can be asked to begin from now on.
     """
@@ -44,11 +44,24 @@ class MasterPost:
         # Locust would stop the test where it has missed heartbeats of the last worker. Whether one
         # is gone is for the connection to say.
         locust.runners.HEARTBEAT_LIVENESS = SILENCE
-        _keep_time(environment)
         self._take = take
         self._came = came
         self._here: set[str] = set()
         self._runner.register_message(MESSAGE, self._received)
+
+    def keep_time(self) -> None:
+        """Take `--run-time` from Locust, whose clock would run while workers get ready.
+
+        The options have been read before, for the first run.
+        """
+        environment = self._runner.environment
+        options, page = environment.parsed_options, environment.web_ui
+        if page is not None:
+            page._stop_runners = lambda: None  # all that its timer does
+        if options.run_time and (options.headless or options.autostart):
+            options.run_time = None
+            main = logging.getLogger("locust.main")
+            main.addFilter(lambda record: not str(record.msg).startswith("No run time limit set"))
 
     def is_here(self, key: str) -> bool:
         """Whether a worker that Locust knows of listens to us."""
@@ -126,14 +139,3 @@ class WorkerPost:
         while True:
             self._monitor.recv_multipart()
             self._cut()
-
-
-def _keep_time(environment: Environment) -> None:
-    """Take `--run-time` out of Locust's hands: its clock would run while workers get ready."""
-    options, page = environment.parsed_options, environment.web_ui
-    if page is not None:
-        page._stop_runners = lambda: None  # type: ignore[method-assign]  # all its timer does
-    if options.run_time and (options.headless or options.autostart):
-        options.run_time = None
-        main = logging.getLogger("locust.main")
-        main.addFilter(lambda record: not str(record.msg).startswith("No run time limit set"))
