@@ -64,12 +64,16 @@ types: $(DEV)
 	$(BIN)/mypy
 
 # The unit tests once: most with their own process watched, a few with the programs that they start, and
-# what measures speed with none.
-FOLLOWED := $(addprefix tests/load/test_,closed_loop.py refusals.py tls.py manifest.py gateway.py)
+# what measures speed with none. Of workers, which live in such programs alone, a run of two.
+FOLLOWED := $(addprefix tests/load/test_,closed_loop.py refusals.py tls.py manifest.py gateway.py) \
+	tests/web/test_page.py
+WORKERS := tests/load/cluster/test_processes.py::test_two_workers_replay_one_schedule
 COVERED := $(BIN)/python -m pytest -m "not integration" --cov=sagellm_benchmark $(PARALLEL)
 
 coverage: $(DEV)
 	$(COVERED) --cov-report= $(FOLLOWED:%=--ignore=%)
+	$(BIN)/python -m pytest -m integration --cov=sagellm_benchmark --cov-append \
+		--cov-config=.ci/processes.coveragerc --cov-report= $(WORKERS)
 	$(COVERED) --cov-append --cov-config=.ci/processes.coveragerc --cov-report=term:skip-covered \
 		--cov-report=html --cov-fail-under=90 $(FOLLOWED)
 	$(BIN)/python -m pytest -m "speed and not integration"

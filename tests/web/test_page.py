@@ -124,6 +124,8 @@ def session(gateway, folder, tmp_path_factory):
         page = Page(port, "/bench")
         wait_for(page.serves, process)
         yield page, process
+        process.interrupt()  # so that its coverage is kept
+        process.ended()
 
 
 def test_nothing_is_sent_before_start(session, gateway):
