@@ -57,6 +57,7 @@ class Coordinator:
     Attributes:
         watchers: Whoever is told of runs.
         vitals: How the run that is on is doing; the last one's, where none is.
+        prepared: The first run, until it starts.
     """
 
     def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
@@ -66,7 +67,7 @@ class Coordinator:
         self.run: Carried | None = None
         self.watchers: list[Watcher] = []
         self.vitals: Vitals | Toll | None = None
-        self._prepared: Prepared | None = None
+        self.prepared: Prepared | None = None
         self._load: Single | Course | None = None
         self._post: MasterPost | None = None
         self._course: Course | None = None
@@ -104,7 +105,7 @@ class Coordinator:
         if prepared is None:
             say("No trace is named: choose one in the page, at /llm; nothing is sent before that.")
         elif environment.parsed_options.headless or environment.parsed_options.autostart:
-            self._prepared = replace(prepared, identity=identities.claim(prepared.settings))
+            self.prepared = replace(prepared, identity=identities.claim(prepared.settings))
         if environment.web_ui is not None:
             guard(environment, self.inputs, self._busy)
         events = environment.events
@@ -122,7 +123,7 @@ class Coordinator:
         for watcher in self.watchers:
             watcher.preparing()
         try:
-            prepared, self._prepared = self._prepared or prepare(self.inputs), None
+            prepared, self.prepared = self.prepared or prepare(self.inputs), None
             again = self._starts > 0
             identity = prepared.identity or identities.claim(prepared.settings, again=again)
         except UsageError as error:
@@ -227,10 +228,9 @@ class Coordinator:
         if self.run is None:
             return None
         if self._ending:
-            flying = self.run.in_flight
             return (
-                f"the last run is ending, {flying} requests are on the wire (--stop-timeout "
-                f"{self.run.settings.stop_timeout_s:g}): start again when it has ended"
+                f"the last run is ending, {self.run.in_flight} requests are on the wire "
+                f"(--stop-timeout {self.run.settings.stop_timeout_s:g}): start again when it ends"
             )
         if self.role is Role.TASKS:
             return None  # another number of users, which Locust sees to

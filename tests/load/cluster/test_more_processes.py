@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 
 import pytest
@@ -356,6 +357,20 @@ def test_a_port_that_is_taken(tmp_path, fast):
             assert "error: no workers can be listened for: Socket bind failure" in process.err
             assert "Traceback" not in process.err
             assert process.runs == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_workers_are_waited_for(tmp_path, fast, how):
+    """Nothing has been sent: the wait ends, with exit code 2, and leaves no directory."""
+    options = (*made(requests=1, rate=1), *to(fast))
+    with cluster(tmp_path, *options, workers=1, joined=0) as found:
+        process = found.coordinator
+        wait_for(lambda: "Waiting for workers" in process.err or process.runs, process)
+        process.interrupt(how)
+        assert process.ended(10) == 2
+        assert "interrupted before any load was sent" in process.err
+        assert "Traceback" not in process.err
+        assert process.runs == []
 
 
 SMALL_DISK = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n" + USERS
