@@ -83,7 +83,7 @@ def test_what_nobody_knows(arguments, words, capsys):
 
 
 def test_where_to_read_on(capsys):
-    """Of an option that a command does not know the help of that command tells, not the program's."""
+    """Of an option that a command does not know the help of that command is named."""
     assert ended(["trace", "convert", "a", "-o", "b"], capsys) == (
         2,
         "error: unrecognized arguments: -o (see sagellm-benchmark trace convert --help)\n",
@@ -169,3 +169,30 @@ def test_an_output_that_cannot_be_written():
     words = "error: standard output cannot be written: No space left on device\n"
     with Path("/dev/full").open("wb") as full:
         assert to(full, *PRINTING[1]) == (2, words)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device on this system")
+def test_a_full_disk_is_one_line_whatever_the_length():
+    """More text than a buffer holds, on a full disk: exit code 2, no traceback, no failed gate."""
+    program = (
+        "import sys; from sagellm_benchmark.cli import main as edge;"
+        "edge._command = lambda argv: sys.stdout.write('x' * 100_000); sys.exit(edge.main([]))"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert done.stderr.startswith(b"error: ") and b"No space left" in done.stderr
+
+
+def test_a_terminal_of_ascii_takes_all():
+    """Where the locale's encoding lacks a sign it is written as its number."""
+    program = (
+        "import sys; from sagellm_benchmark.cli import main as edge;"
+        "edge._command = lambda argv: print('\\u26a0'); sys.exit(edge.main([]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\\u26a0\n", b"")

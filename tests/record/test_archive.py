@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.metrics.runs import mixed_run, summary_of
 
 from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.record.archive import open_archive
 
 
-def _write(folder, *, summary="sagellm.summary/1"):
+def _write(folder, *, summary="sagellm.summary/1", **changes):
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"schema": "sagellm.run/1", "run_id": "a"}))
+    manifest = {"schema": "sagellm.run/1", "run_id": "a", "settings": {}}
+    (folder / "run.json").write_text(json.dumps(manifest))
     if summary is not None:
-        (folder / "summary.json").write_text(json.dumps({"schema": summary}))
+        content = {**summary_of(mixed_run(30, 1)), "schema": summary, **changes}
+        (folder / "summary.json").write_text(json.dumps(content))
 
 
 def test_a_run_is_found_through_a_link(tmp_path):
@@ -53,3 +56,38 @@ def test_a_run_without_records_says_so(tmp_path):
     _write(tmp_path / "a")
     with pytest.raises(InputError, match="no records"):
         open_archive(tmp_path / "a").records()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"latency": None}, r"got `null` - at `\$.latency`"),
+        ({"throughput": {}}, r"`requests_per_s` - at `\$.throughput`"),
+        ({"duration_s": "long"}, r"got `str` - at `\$.duration_s`"),
+        ({"counts": {"planned": "many"}}, r"at `\$.counts"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_summary_of_another_shape_is_one_line(tmp_path, changes, words):
+    """What was cut or edited is told by its place, before any reader trips over it."""
+    _write(tmp_path / "a", **changes)
+    with pytest.raises(InputError, match=words):
+        open_archive(tmp_path / "a")
+
+
+def test_a_file_without_bottom_is_one_line(tmp_path):
+    """JSON nested deeper than it can be read is bad input like any other."""
+    _write(tmp_path / "a")
+    (tmp_path / "a" / "run.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="nested too deep"):
+        open_archive(tmp_path / "a")
+
+
+def test_a_part_of_the_records_is_not_all(tmp_path):
+    """Figures are not counted anew from fewer records than the run had."""
+    good = {"state": "valid", "valid": True, "exit_code": 0, "reasons": []}
+    _write(tmp_path / "a", verdict=good)
+    (tmp_path / "a" / "records").mkdir()
+    (tmp_path / "a" / "records" / "local.jsonl").touch()
+    with pytest.raises(InputError, match="holds 0 of the run's 30 requests"):
+        list(open_archive(tmp_path / "a").every_record())

@@ -216,7 +216,7 @@ def test_a_figure_that_a_run_lacks_is_left_out_and_said(tmp_path: Path) -> None:
     base, runs = write_series(tmp_path, "b", BASE), write_series(tmp_path, "s", BASE)
     path = runs / "s-a2" / "summary.json"
     content = json.loads(path.read_text())
-    content["latency"]["ttft_ms"] = dict.fromkeys(content["latency"]["ttft_ms"])
+    content["latency"]["ttft_ms"] = dict.fromkeys(content["latency"]["ttft_ms"]) | {"count": 0}
     path.write_text(json.dumps(content))
     gate = gated(runs, base)
     assert words(gate)["ttft_ms.mean"] == "not measured"

@@ -7,6 +7,8 @@ the analysis commands start without Locust.
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -66,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 fine, 1 a gate failed, 2 bad input or options, 3 an unusable result.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # where ASCII is all that a locale allows
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             return _command(argv)
@@ -75,6 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(printable(f"error: {error}"), file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:  # whoever read our output has left
+        return EXIT_USAGE
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        # Only text larger than a buffer comes here: files are written where their name is known.
+        print(f"error: output cannot be written: {error.strerror}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

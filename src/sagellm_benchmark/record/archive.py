@@ -8,6 +8,7 @@ clear line. Whoever writes such a file writes it whole.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.segments import RecordReader, read_outlines, read_records
+from sagellm_benchmark.record.shape import Manifest, Summary
 
 MANIFEST_SCHEMA = "sagellm.run/1"
 SUMMARY_SCHEMA = "sagellm.summary/1"
@@ -60,6 +62,25 @@ class Archive:
             InputError: There are none; or, while reading, a line that is no record.
         """
         return read_records(self.segments())
+
+    def every_record(self) -> Iterator[RequestRecord]:
+        """The same, for figures that are wrong where a part is missing: all that the run counted.
+
+        An invalid run may lack some, and says so itself.
+
+        Raises:
+            InputError: As `records`; or, behind the last one, it was not all.
+        """
+        found = 0
+        for found, record in enumerate(self.records(), 1):  # noqa: B007
+            yield record
+        planned = self.summary["counts"]["planned"]
+        if found != planned and self.summary["verdict"]["state"] != "invalid":
+            raise InputError(
+                f"records/ holds {found:,} of the run's {planned:,} requests: nothing can be"
+                " counted anew",
+                self.directory,
+            )
 
     def outlines(self) -> RecordReader[Outline]:
         """The same in short, three times as fast.
@@ -107,7 +128,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     Raises:
         InputError: There is none, or it is none.
     """
-    manifest = _document(directory / "run.json", MANIFEST_SCHEMA)
+    manifest = _document(directory / "run.json", MANIFEST_SCHEMA, Manifest)
     if manifest is None:
         raise InputError("no run: there is no run.json in it", directory)
     return manifest
@@ -119,7 +140,7 @@ def read_summary(directory: Path) -> dict[str, Any] | None:
     Raises:
         InputError: It is none.
     """
-    return _document(directory / "summary.json", SUMMARY_SCHEMA)
+    return _document(directory / "summary.json", SUMMARY_SCHEMA, Summary)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -137,8 +158,8 @@ def write_json(path: Path, content: Any) -> None:
         raise
 
 
-def _document(path: Path, schema: str) -> dict[str, Any] | None:
-    """A JSON object of a schema; None where there is no such file."""
+def _document(path: Path, schema: str, shape: type) -> dict[str, Any] | None:
+    """A JSON object of a schema and a shape; None where there is no such file."""
     try:
         content = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
@@ -147,7 +168,13 @@ def _document(path: Path, schema: str) -> dict[str, Any] | None:
         raise InputError(f"cannot be read: {error.strerror}", path) from error
     except msgspec.DecodeError as error:
         raise InputError(f"no JSON: {error}", path) from error
+    except RecursionError:
+        raise InputError("nested too deep to be read", path) from None
     found = content.get("schema") if isinstance(content, dict) else None
     if found != schema:
         raise InputError(f"schema {found!r}, expected {schema!r}", path)
+    try:
+        msgspec.convert(content, shape)
+    except msgspec.ValidationError as error:
+        raise InputError(f"no {schema}: {error}", path) from error
     return content

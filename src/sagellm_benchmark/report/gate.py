@@ -202,7 +202,7 @@ def _summary(archive: Archive, slos: tuple[Slo, ...]) -> Mapping[str, Any]:
     from sagellm_benchmark.metrics.goodput import goodput_of  # numpy
 
     duration_s = archive.summary["duration_s"]
-    return {**archive.summary, "goodput": goodput_of(archive.records(), slos, duration_s)}
+    return {**archive.summary, "goodput": goodput_of(archive.every_record(), slos, duration_s)}
 
 
 def _figure(slo: Slo, summary: Mapping[str, Any]) -> float | None:
