@@ -30,6 +30,7 @@ _GRID_BINS = 10
 _LEAST_BINS = 20
 _WIDTHS_S = (1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600)
 _NAMED_S = ((1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"))
+_NAMED_SHORT_S = ((1, "1 s"), (2, "2 s"), (5, "5 s"))  # of a trace too short for 10 s
 _LEAST_WINDOWS = 10
 _SPANS_DECADES = 30
 _BEYOND = 1.1  # so that a curve is seen to reach 100 %
@@ -215,7 +216,8 @@ def _bursts(shown: Sequence[Shown]) -> Chart | None:
     values = [value for line in known.values() for _, value in line] + [1.0]
     widths = [width for line in known.values() for width, _ in line]
     low, high = max(min(values), 0.01), max(values)
-    x = axis.marked_axis("window", min(widths), max(widths), _NAMED_S)
+    named = _NAMED_S if max(widths) >= 10 else _NAMED_SHORT_S
+    x = axis.marked_axis("window", min(widths), max(widths), named)
     y = axis.log_axis("variance/mean", *_decades(low, high), axis.number)
     lines = [Line(name, line, dots=line) for name, line in known.items()]
     summary = "; ".join(
