@@ -29,6 +29,13 @@ trace against it: bursts of chat requests that share system prompts, for about 3
 Nothing leaves this machine.
 """
 
+_BUSY = """\
+Exit code 3: the verdict says why these figures are of no use. Where it speaks of lag or of stalls
+this machine was busy with something else: the gateway and the client share it here. Try once more
+when it is quieter.
+"""
+_UNUSABLE = 3
+
 
 def add_parser(commands: Any) -> None:
     """Declare the command."""
@@ -65,6 +72,10 @@ def run(args: argparse.Namespace) -> int:
                     *("--slo", "ttft_ms<=500", "--slo", "error_rate<=0"),
                 ]
             )
+        except SystemExit as leaving:
+            if leaving.code == _UNUSABLE:
+                print(_BUSY, flush=True)
+            raise
         finally:
             gateway.terminate()
             gateway.wait()
