@@ -39,7 +39,11 @@ class Relay:
         with suppress(OSError):  # closed: we are done
             while True:
                 near, _ = self._sockets[0].accept()
-                far = socket.create_connection(("127.0.0.1", self._to))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._to))
+                except ConnectionRefusedError:
+                    near.close()  # nobody is there yet: whoever came will come again
+                    continue
                 self._sockets += [near, far]
                 for source, sink in ((near, far), (far, near)):
                     way = queue.SimpleQueue()
