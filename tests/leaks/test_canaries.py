@@ -132,6 +132,8 @@ def test_the_command_line_holds_no_key(echoing, tmp_path):
 
 KEPT_OK = {18, 19, 20}
 """The ways that are an answer."""
+KEEPERS = ("records/local.jsonl", "report.html")
+"""Files of a run that hold replies where those are kept, for their owner alone."""
 
 
 @pytest.mark.integration
@@ -149,7 +151,8 @@ def test_kept_content_is_the_reply_and_holds_no_key(echoing, tmp_path, which):
         assert texts[19] == f"{REPLY}: you are *** of ***"
     assert leaks(tmp_path) == []
     assert {name for name, text in files(tmp_path) if PROMPT in text} == set()
-    assert content(tmp_path) == {"runs/canaries/records/local.jsonl"}
+    assert content(tmp_path) == {f"runs/canaries/{name}" for name in KEEPERS}
+    assert all((run.run.folder / name).stat().st_mode & 0o077 == 0 for name in KEEPERS)
 
 
 PATHS = (
