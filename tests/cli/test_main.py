@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sagellm_benchmark import __main__ as entry
 from sagellm_benchmark import __version__
 from sagellm_benchmark.cli import main as module
 from sagellm_benchmark.cli.main import main
@@ -196,3 +198,16 @@ def test_a_terminal_of_ascii_takes_all():
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\u26a0\n", b"")
+
+
+def test_an_interrupt_while_the_program_is_loaded(monkeypatch):
+    """Ctrl-C in the first moments ends it as later ones do, without a traceback."""
+    imported = builtins.__import__
+
+    def interrupted(name, *args, **kwargs):
+        if name == "sagellm_benchmark.cli.main":
+            raise KeyboardInterrupt
+        return imported(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    assert entry.main() == 130

@@ -298,8 +298,8 @@ class Course:
     @property
     def write_failure(self) -> str | None:
         """Why not all records could be written, here or at a worker."""
-        failures = (m.done.failed for m in self.crew.members.values() if m.done)
-        return self.recorder.failed or next((each for each in failures if each), None)
+        told = [m.done or m.pulse for m in self.crew.members.values()]
+        return self.recorder.failed or next((t.failed for t in told if t and t.failed), None)
 
     @property
     def clock_bound_ms(self) -> float | None:
