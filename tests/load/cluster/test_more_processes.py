@@ -396,7 +396,7 @@ def test_secrets_stay_where_they_are(tmp_path, fast):
     """
     env = {"KEY": "k-openSesame"}
     secret = ("--header", "X-Team=hushhush", "--api-key-env", "KEY")
-    with relay(int(fast.url.rpartition(":")[2])) as way:
+    with relay(port_of(fast)) as way:
         whom = ("--host", f"http://127.0.0.1:{way.port}", "--model", "sim-llm")
         options = (*made(requests=60, rate=40), *whom, *secret, "--run-id", "m-secret")
         with cluster(tmp_path, *options, joined=0, env=env) as found:
@@ -417,6 +417,11 @@ def test_secrets_stay_where_they_are(tmp_path, fast):
     blurred(run, 50)
 
 
+def port_of(whom):
+    """Where a target listens."""
+    return int(whom.url.rpartition(":")[2])
+
+
 def blurred(run, bound_ms):
     """The bound of the clocks is told, and gaps between workers are not."""
     fidelity = run.summary["fidelity"]
@@ -426,20 +431,20 @@ def blurred(run, bound_ms):
     assert fidelity["iat_cv"]["planned"] is not None
 
 
-def test_workers_in_a_network_of_their_own(tmp_path):
-    """Two workers, 50 ms away: each row once, the bound of their clocks told."""
-    with network() as far:
-        far.delay(50)
-        own = ("--fixed", "--ttft-ms", 20, "--itl-ms", 2, "--host", far.here)
-        with target(tmp_path / "target", *own) as whom:
-            bound = ("--master-bind-host", far.here)
-            options = (*bound, *made(requests=60, rate=40), *to(whom, "m-far"))
-            with cluster(tmp_path, *options, joined=0) as found:
+def test_workers_in_a_network_of_their_own(tmp_path, fast):
+    """Two workers, 50 ms from coordinator and target: each row once, the clocks' bound told."""
+    with network() as far, relay(port_of(fast), host=far.here, delay_s=0.05) as way:
+        whom = ("--host", f"http://{far.here}:{way.port}", "--model", "sim-llm")
+        options = (*made(requests=60, rate=40), *whom, "--run-id", "m-far")
+        with cluster(tmp_path, *options, joined=0) as found:
+            with relay(found.port, host=far.here, delay_s=0.05) as between:
+                there = ("--master-host", far.here, "--master-port", between.port)
                 for _ in range(2):
-                    found.join("--master-host", far.here, before=far.before)
+                    found.join(*there, before=far.before)
                 came_out(found.coordinator, 0)
-                run = found.coordinator.run
-                assert run.states == {"ok": 60}
-                books_agree(run, whom)
-                assert min(len(own_records(worker)) for worker in found.workers) > 20
-                blurred(run, 50)
+            run = found.coordinator.run
+            assert run.states == {"ok": 60}
+            books_agree(run, fast)
+            assert min(len(own_records(worker)) for worker in found.workers) > 20
+            assert run.summary["latency"]["ttft_ms"]["min"] > 100 + 20
+            blurred(run, 50)
