@@ -10,9 +10,10 @@ from tests.faults.connecting import UNREACHABLE
 from tests.faults.program import Program, program
 from tests.load.processes import books_agree, came_out, made, target, to
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="openssl makes certificates"
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes certificates"),
+]
 
 CODES = {"connect_error": "unavailable", "timeout": "deadline_exceeded"}
 REQUESTS = 4

@@ -24,6 +24,8 @@ from tests.load.processes import (
 
 from sagellm_benchmark.record.segments import read_records
 
+pytestmark = pytest.mark.integration
+
 JUMPS = f"""{REPLAY}
 import time
 from locust import events
