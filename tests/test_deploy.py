@@ -244,7 +244,7 @@ def test_kubernetes_manifests_are_built(kind: str) -> None:
     job = built["Job", "master"]["spec"]["template"]["spec"]
     mounted = {mount["mountPath"] for mount in job["containers"][0]["volumeMounts"]}
     assert ("/traces" in mounted) == (kind != "base")
-    assert mounted >= {"/config", "/work/runs", "/tmp"}
+    assert mounted >= {"/config", "/bench/runs", "/tmp"}
     config = next(volume for volume in job["volumes"] if volume["name"] == "config")
     assert config["configMap"]["name"] == built["ConfigMap", "benchmark"]["metadata"]["name"]
     workers = built["Deployment", "workers"]["spec"]

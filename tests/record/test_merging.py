@@ -141,9 +141,8 @@ def test_nothing_is_written_before_all_is_read(tmp_path):
     write_segment(tmp_path / "workers" / "w", "w", [record(1)])
     before = sorted(tmp_path.rglob("*"))
     assembly = assembled(tmp_path)
-    merged = MergedSegment(assembly, tmp_path)
-    merged.add(*next(iter(assembly.lines())))
-    merged.abandon()
+    with MergedSegment(assembly, tmp_path) as merged:
+        merged.add(*next(iter(assembly.lines())))
     assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "run.json"])
 
 

@@ -92,8 +92,7 @@ def _summary(assembly: Assembly, own: dict[str, Any] | None, out: Path) -> dict[
 
     decode = msgspec.json.Decoder(RequestRecord).decode
     columns, start = Columns(), Start()
-    segment = MergedSegment(assembly, out)
-    try:
+    with MergedSegment(assembly, out) as segment:
         for path, line in assembly.lines():
             record = decode(line)
             columns.add(record)
@@ -108,9 +107,6 @@ def _summary(assembly: Assembly, own: dict[str, Any] | None, out: Path) -> dict[
             read_scrapes(assembly.sources.directory),
         )
         segment.close()
-    except BaseException:
-        segment.abandon()
-        raise
     return summary
 
 

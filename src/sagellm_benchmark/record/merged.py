@@ -18,7 +18,7 @@ SUPERSEDED = "superseded"
 
 
 class MergedSegment:
-    """The file in the making.
+    """The file in the making; leaving its `with` block before `close` leaves everything as it was.
 
     Args:
         assembly: The run's records.
@@ -42,6 +42,13 @@ class MergedSegment:
             self._file = self._draft.open("wb")
         except OSError as error:
             raise self._failed(error) from None
+
+    def __enter__(self) -> MergedSegment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._draft.unlink(missing_ok=True)
 
     def add(self, path: Path, line: bytes) -> None:
         """Take a line of a file, unless it stays where it is."""
@@ -68,11 +75,6 @@ class MergedSegment:
             raise self._failed(error) from None
         finally:
             self._draft.unlink(missing_ok=True)
-
-    def abandon(self) -> None:
-        """Leave everything as it was."""
-        self._file.close()
-        self._draft.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> UsageError:
         return UsageError(f"{self._path}: cannot be written: {error.strerror}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from sagellm_benchmark.redact import snippet
@@ -17,6 +16,7 @@ from sagellm_benchmark.report.comparison.figures import Figure, named_figures
 from sagellm_benchmark.report.comparison.sides import Side
 from sagellm_benchmark.report.gate import FAILED, PASSED, Gate
 from sagellm_benchmark.report.regressions import DEFAULT_FIGURES, Method, Regression
+from sagellm_benchmark.report.screen import screen, text_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -190,28 +190,11 @@ def _table(title: str) -> Table:
 
 def printed(parts: list[RenderableType], width: int, *, color: bool) -> str:
     """Parts with a line between them, ending in a line break."""
-    console = _console(width, color=color)
-    with console.capture() as captured:
+
+    def write(console: Console) -> None:
         for number, part in enumerate(parts):
             if number:
                 console.print()
             console.print(part)
-    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
-
-def _console(width: int, *, color: bool) -> Console:
-    from rich.console import Console
-
-    # All that rich would ask the environment for is said here: same gate, same text.
-    return Console(
-        file=StringIO(),
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        force_jupyter=False,
-        legacy_windows=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    return text_of(screen(width, color=color), write)

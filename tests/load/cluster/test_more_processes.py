@@ -260,7 +260,7 @@ def test_time_is_up_for_all_workers(loads, fast):
     assert set(run.states) == {"ok"}
     assert 40 <= run.states["ok"] <= 130
     assert run.summary["trace"]["unreached"] == 400 - run.states["ok"]
-    assert max(record.due_s for record in run.records) < 3.3
+    assert 1.5 < max(record.due_s for record in run.records) < 3.3
 
 
 def test_own_tasks_over_two_workers(loads, fast):
