@@ -20,17 +20,17 @@ from sagellm_benchmark.schedule.shelf import Shelf
 def test_what_was_kept_comes_back(texts):
     """Any byte strings, short and long ones, in any order."""
     kept = Shelf()
-    places = [kept.put(text) for text in texts]
+    places = [place for text in texts for place in kept.put([text, text])]
     kept.flush()
     found = [kept.get(place) for place in reversed(places)]
-    assert found == texts[::-1]
+    assert found == [text for text in reversed(texts) for _ in range(2)]
 
 
 def test_little_is_held_in_memory():
     """What goes beyond a megabyte lies on disk before anybody flushes."""
     kept = Shelf()
     for _ in range(50):
-        kept.put(bytes(100_000))
+        kept.put([bytes(100_000)])
     assert len(kept._unwritten) < 1_200_000
     assert os.fstat(kept._fd).st_size > 3_000_000
 
@@ -53,7 +53,7 @@ def test_a_full_disk_is_said_in_a_line(monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     kept = Shelf()
-    kept.put(b"x")
+    kept.put([b"x"])
     monkeypatch.setattr(shelf.os, "write", full)
     with pytest.raises(UsageError, match=r"cannot be written: No space left.*TMPDIR") as refused:
         kept.flush()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _decode = msgspec.msgpack.Decoder(Row).decode
 _NOBODY = -1
+_TOGETHER = 1 << 16  # hashes looked up at once
 
 
 def continues(row: Row) -> bool:
@@ -60,24 +61,27 @@ class Gathering:
         Raises:
             UsageError: One waits for itself, or the disk is full.
         """
-        for planned in block:
-            if planned.row.depends_on:
-                self._add(planned.seq, planned.row)
-
-    def _add(self, seq: int, row: Row) -> None:
+        waiting = [planned for planned in block if planned.row.depends_on]
+        if not waiting:
+            return
         if self._shelf is None:
             self._shelf = Shelf()
-        self._seqs.append(seq)
-        self._places.append(self._shelf.put(self._encode(row)))
-        self._continue.append(continues(row))
-        self._untimed.append(row.arrival_time_s is None)
-        self._at_once += row.think_time_s is None
-        names = row.depends_on
-        for name in names if len(names) == 1 else dict.fromkeys(names):
-            if name == row.request_id:
-                raise UsageError(f"request {name} waits for itself (depends_on)")
-            self._waiting.append(seq)
-            self._for.append(hash(name))
+        rows, seqs = [planned.row for planned in waiting], [planned.seq for planned in waiting]
+        self._seqs.extend(seqs)
+        self._places.extend(self._shelf.put(list(map(self._encode, rows))))
+        self._continue.extend(map(continues, rows))
+        self._untimed.extend([row.arrival_time_s is None for row in rows])
+        self._at_once += [row.think_time_s for row in rows].count(None)
+        edges = [
+            (seq, name)
+            for seq, row in zip(seqs, rows, strict=True)
+            for name in (row.depends_on if len(row.depends_on) == 1 else {}.fromkeys(row.depends_on))
+        ]
+        self._waiting.extend([seq for seq, _ in edges])
+        self._for.extend([hash(name) for _, name in edges])
+        for row in rows:
+            if row.request_id in row.depends_on:
+                raise UsageError(f"request {row.request_id} waits for itself (depends_on)")
 
     def finish(self, hashes: array[int]) -> Dependents | None:
         """Find who waits for whom, once all rows have come.
@@ -103,6 +107,8 @@ class Gathering:
         waiting = np.frombuffer(self._waiting, dtype=np.int32)[found]
         missing = frozenset(wanted[~found].tolist())
         parents = parents[found]
+        del wanted
+        self._for, self._waiting = array("q"), array("i")  # room for what is made of them
         edges = _Edges.between(parents, waiting, len(hashes))
         seqs = np.frombuffer(self._seqs, dtype=np.int32)
         dependents = Dependents(
@@ -152,11 +158,13 @@ class _Edges:
         starts: Where those that wait for a row begin in `children`, shape (rows + 1,).
         children: Numbers of rows that wait, sorted by what they wait for, shape (edges,).
         parents: How many rows each waits for, shape (rows,).
+        onward: All wait for earlier rows.
     """
 
     starts: np.ndarray
     children: np.ndarray
     parents: np.ndarray
+    onward: bool
 
     @classmethod
     def between(cls, parents: np.ndarray, children: np.ndarray, rows: int) -> _Edges:
@@ -165,7 +173,8 @@ class _Edges:
         starts = np.zeros(rows + 1, dtype=np.int32)
         np.cumsum(np.bincount(parents, minlength=rows), out=starts[1:])
         waits_for = np.bincount(children, minlength=rows).astype(np.int32)
-        return cls(starts, children[np.argsort(parents, kind="stable")], waits_for)
+        onward = bool((parents < children).all())
+        return cls(starts, children[np.argsort(parents, kind="stable")], waits_for, onward)
 
     def behind(self, seq: int) -> list[int]:
         return self.children[self.starts[seq] : self.starts[seq + 1]].tolist()
@@ -181,9 +190,8 @@ class _Edges:
         """Rows that nothing can ever free; none where all wait for earlier rows."""
         import numpy as np
 
-        before = self.before()
-        if (before < self.children).all():
-            return before[:0]
+        if self.onward:
+            return self.children[:0]
         left = self.parents.tolist()
         free = np.flatnonzero(self.parents == 0).tolist()
         while free:
@@ -289,11 +297,19 @@ def _numbers(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Where each wanted hash stands among the known ones; -1 for one that does not."""
     import numpy as np
 
-    by_hash = np.argsort(known, kind="stable").astype(np.int32)
-    place = np.searchsorted(known, wanted, sorter=by_hash).astype(np.int32)
-    place[place == known.size] = 0
-    numbers = by_hash[place]
-    numbers[known[numbers] != wanted] = _NOBODY
+    by_hash = np.argsort(known).astype(np.int32)
+    ordered = known[by_hash]
+    numbers = np.full(wanted.size, _NOBODY, dtype=np.int32)
+    for start in range(0, wanted.size, _TOGETHER):
+        part = wanted[start : start + _TOGETHER]
+        # In order of size they are found by going along, not by jumping to and fro in memory.
+        turns = np.argsort(part)
+        part = part[turns]
+        places = np.searchsorted(ordered, part)
+        places[places == known.size] = 0
+        found = by_hash[places]
+        found[ordered[places] != part] = _NOBODY
+        numbers[start + turns] = found
     return numbers
 
 
@@ -312,7 +328,7 @@ def _heard(
     import numpy as np
 
     # A row's edges lie together, in the order in which it names what it waits for.
-    named, first = np.unique(waiting, return_index=True)
-    heard = _dense(named, parents[first], edges.parents.size).astype(np.int32)
+    first = np.diff(waiting, prepend=_NOBODY) != 0
+    heard = _dense(waiting[first], parents[first], edges.parents.size)
     heard[seqs[~np.frombuffer(going_on, dtype=bool)]] = _NOBODY
     return heard

@@ -7,13 +7,13 @@ memory: what is still to be written, a megabyte at most.
 from __future__ import annotations
 
 import os
-import struct
 import tempfile
 import weakref
+from collections.abc import Sequence
 
 from sagellm_benchmark.errors import UsageError
 
-_LENGTH = struct.Struct("<I")
+_LENGTH = 4  # bytes that say how long a byte string is
 _BUFFER_BYTES = 1 << 20
 _GUESS_BYTES = 4096
 
@@ -35,23 +35,23 @@ class Shelf:
             raise _no_room(error) from None
         weakref.finalize(self, os.close, self._fd)
 
-    def put(self, data: bytes) -> int:
-        """Keep a byte string.
+    def put(self, data: Sequence[bytes]) -> list[int]:
+        """Keep byte strings.
 
         Returns:
-            What `get` wants.
+            What `get` wants for each.
 
         Raises:
             UsageError: The disk is full.
         """
-        unwritten = self._unwritten
-        held = len(unwritten)
-        unwritten += _LENGTH.pack(len(data))
-        unwritten += data
-        at = self._written + held
-        if held >= _BUFFER_BYTES:
+        unwritten, places = self._unwritten, []
+        for each in data:
+            places.append(self._written + len(unwritten))
+            unwritten += len(each).to_bytes(_LENGTH, "little")
+            unwritten += each
+        if len(unwritten) >= _BUFFER_BYTES:
             self.flush()
-        return at
+        return places
 
     def flush(self) -> None:
         """Write what is held back.
@@ -70,10 +70,10 @@ class Shelf:
     def get(self, at: int) -> bytes:
         """A byte string that was kept before the last `flush`."""
         found = os.pread(self._fd, _GUESS_BYTES, at)
-        end = _LENGTH.size + _LENGTH.unpack_from(found)[0]
+        end = _LENGTH + int.from_bytes(found[:_LENGTH], "little")
         if end > len(found):
             found = os.pread(self._fd, end, at)
-        return found[_LENGTH.size : end]
+        return found[_LENGTH:end]
 
 
 def _no_room(error: OSError) -> UsageError:

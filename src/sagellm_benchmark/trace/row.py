@@ -122,7 +122,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     @property
     def has_content(self) -> bool:
         """Whether its prompt was recorded, and need not be made."""
-        return (self.messages, self.prompt, self.prompt_token_ids) != (None, None, None)
+        return not (self.messages is self.prompt is self.prompt_token_ids is None)
 
     @property
     def reply_tokens(self) -> int | None:
