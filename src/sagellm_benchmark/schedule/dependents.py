@@ -75,7 +75,7 @@ class Gathering:
         edges = [
             (seq, name)
             for seq, row in zip(seqs, rows, strict=True)
-            for name in (row.depends_on if len(row.depends_on) == 1 else {}.fromkeys(row.depends_on))
+            for name in dict.fromkeys(row.depends_on)
         ]
         self._waiting.extend([seq for seq, _ in edges])
         self._for.extend([hash(name) for _, name in edges])
