@@ -26,7 +26,7 @@ def linked(*rows):
 
 
 def test_a_turn_waits_for_the_one_before():
-    """Whatever the rows are named after: their number, a name of their own, or now this, now that."""
+    """Whatever the rows are named after: their number, a name of their own, or both by turns."""
     rows = linked(
         turn("row-1", "a", source_row=1),
         turn("x", "b", source_row=2),
