@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sagellm_benchmark.errors import UsageError
+from sagellm_benchmark.schedule.edges import NOBODY, Edges, numbers_of
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.shelf import Shelf
 from sagellm_benchmark.trace.row import Row
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 _decode = msgspec.msgpack.Decoder(Row).decode
-_NOBODY = -1
-_TOGETHER = 1 << 16  # hashes looked up at once
 
 
 def continues(row: Row) -> bool:
@@ -102,14 +100,14 @@ class Gathering:
 
         self._shelf.flush()
         wanted = np.frombuffer(self._for, dtype=np.int64)
-        parents = _numbers(np.frombuffer(hashes, dtype=np.int64), wanted)
-        found = parents != _NOBODY
+        parents = numbers_of(np.frombuffer(hashes, dtype=np.int64), wanted)
+        found = parents != NOBODY
         waiting = np.frombuffer(self._waiting, dtype=np.int32)[found]
         missing = frozenset(wanted[~found].tolist())
         parents = parents[found]
         del wanted
         self._for, self._waiting = array("q"), array("i")  # room for what is made of them
-        edges = _Edges.between(parents, waiting, len(hashes))
+        edges = Edges.between(parents, waiting, len(hashes))
         seqs = np.frombuffer(self._seqs, dtype=np.int32)
         dependents = Dependents(
             rows=len(hashes),
@@ -150,58 +148,6 @@ def _several(number: int, one: str, many: str) -> str:
     return f"1 request {one}" if number == 1 else f"{number:,} requests {many}"
 
 
-@dataclass(frozen=True)
-class _Edges:
-    """Who waits for whom.
-
-    Attributes:
-        starts: Where those that wait for a row begin in `children`, shape (rows + 1,).
-        children: Numbers of rows that wait, sorted by what they wait for, shape (edges,).
-        parents: How many rows each waits for, shape (rows,).
-        onward: All wait for earlier rows.
-    """
-
-    starts: np.ndarray
-    children: np.ndarray
-    parents: np.ndarray
-    onward: bool
-
-    @classmethod
-    def between(cls, parents: np.ndarray, children: np.ndarray, rows: int) -> _Edges:
-        import numpy as np
-
-        starts = np.zeros(rows + 1, dtype=np.int32)
-        np.cumsum(np.bincount(parents, minlength=rows), out=starts[1:])
-        waits_for = np.bincount(children, minlength=rows).astype(np.int32)
-        onward = bool((parents < children).all())
-        return cls(starts, children[np.argsort(parents, kind="stable")], waits_for, onward)
-
-    def behind(self, seq: int) -> list[int]:
-        return self.children[self.starts[seq] : self.starts[seq + 1]].tolist()
-
-    def before(self) -> np.ndarray:
-        """What each of `children` waits for."""
-        import numpy as np
-
-        numbers = np.arange(self.parents.size, dtype=np.int32)
-        return np.repeat(numbers, np.diff(self.starts))
-
-    def stuck(self) -> np.ndarray:
-        """Rows that nothing can ever free; none where all wait for earlier rows."""
-        import numpy as np
-
-        if self.onward:
-            return self.children[:0]
-        left = self.parents.tolist()
-        free = np.flatnonzero(self.parents == 0).tolist()
-        while free:
-            for child in self.behind(free.pop()):
-                left[child] -= 1
-                if not left[child]:
-                    free.append(child)
-        return np.flatnonzero(left)
-
-
 class Dependents:
     """The rows that wait for others.
 
@@ -229,7 +175,7 @@ class Dependents:
         self,
         *,
         rows: int,
-        edges: _Edges,
+        edges: Edges,
         places: np.ndarray,
         heard: np.ndarray,
         missing: frozenset[int],
@@ -246,7 +192,7 @@ class Dependents:
         self.count = int((edges.parents > 0).sum())
         self.orphans = orphans
         self.at_once = at_once
-        self.continuing = int((heard != _NOBODY).sum())
+        self.continuing = int((heard != NOBODY).sum())
 
     def behind(self, seq: int) -> list[int]:
         """Those that wait for a row."""
@@ -270,7 +216,7 @@ class Dependents:
         """Whose words a row goes on with: the first that it waits for; None for nobody's."""
         row = seq % self._rows
         heard = int(self._heard[row])
-        return None if heard == _NOBODY else seq - row + heard
+        return None if heard == NOBODY else seq - row + heard
 
     def row(self, seq: int) -> Row:
         """A row that waits, as it is in the first round."""
@@ -293,42 +239,22 @@ class Dependents:
         return row
 
 
-def _numbers(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where each wanted hash stands among the known ones; -1 for one that does not."""
-    import numpy as np
-
-    by_hash = np.argsort(known).astype(np.int32)
-    ordered = known[by_hash]
-    numbers = np.full(wanted.size, _NOBODY, dtype=np.int32)
-    for start in range(0, wanted.size, _TOGETHER):
-        part = wanted[start : start + _TOGETHER]
-        # In order of size they are found by going along, not by jumping to and fro in memory.
-        turns = np.argsort(part)
-        part = part[turns]
-        places = np.searchsorted(ordered, part)
-        places[places == known.size] = 0
-        found = by_hash[places]
-        found[ordered[places] != part] = _NOBODY
-        numbers[start + turns] = found
-    return numbers
-
-
 def _dense(seqs: np.ndarray, values: np.ndarray, rows: int) -> np.ndarray:
     import numpy as np
 
-    dense = np.full(rows, _NOBODY, dtype=values.dtype)
+    dense = np.full(rows, NOBODY, dtype=values.dtype)
     dense[seqs] = values
     return dense
 
 
 def _heard(
-    edges: _Edges, seqs: np.ndarray, going_on: bytearray, parents: np.ndarray, waiting: np.ndarray
+    edges: Edges, seqs: np.ndarray, going_on: bytearray, parents: np.ndarray, waiting: np.ndarray
 ) -> np.ndarray:
     """Of each row that goes on with what was said, the first one that it waits for."""
     import numpy as np
 
     # A row's edges lie together, in the order in which it names what it waits for.
-    first = np.diff(waiting, prepend=_NOBODY) != 0
+    first = np.diff(waiting, prepend=NOBODY) != 0
     heard = _dense(waiting[first], parents[first], edges.parents.size)
-    heard[seqs[~np.frombuffer(going_on, dtype=bool)]] = _NOBODY
+    heard[seqs[~np.frombuffer(going_on, dtype=bool)]] = NOBODY
     return heard
