@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from tests.metrics.runs import mixed_run, summary_of
 
@@ -93,8 +92,7 @@ def test_stalls_touch_what_was_on_the_wire():
     flown = rows.table[rows.table["sent"] == rows.table["sent"]]
     standing = Standing()
     for part in range(3):
-        chosen = flown[part::3]
-        standing.touched(chosen["sent"], chosen["ended"], np.asarray(stalls))
+        standing.touched(flown[part::3], stalls, {})
     summary = summary_of(records, generator={"stalls": [list(span) for span in stalls]})
     found = summary["generator"]["stalled_requests"]
     assert standing.stalled == found["count"] > 0

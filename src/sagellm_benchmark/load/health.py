@@ -16,7 +16,7 @@ from typing import Any
 
 from gevent import get_hub
 
-from sagellm_benchmark.clock import NS_PER_MS, now
+from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load.limits import Limits
 
 BEAT_S = 0.02
@@ -65,6 +65,13 @@ class Health:
         self._cost, self._began = self._spent(), None
         self._collections.unwatch()
         gc.unfreeze()
+
+    def spans(self, origin_ns: int, worker: str) -> list[tuple[float, float, str]]:
+        """The stalls: start and end in seconds since the origin, and whose they are."""
+        return [
+            ((began - origin_ns) / NS_PER_S, (ended - origin_ns) / NS_PER_S, worker)
+            for began, ended in self.stalls
+        ]
 
     def _beat(self) -> None:
         moment = now()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from locust.env import Environment
 
-from sagellm_benchmark.clock import NS_PER_S, Anchor, now
+from sagellm_benchmark.clock import Anchor, now
 from sagellm_benchmark.config.settings import Settings
 from sagellm_benchmark.load.engine import Engine
 from sagellm_benchmark.load.exchange import Deadlines
@@ -267,13 +267,9 @@ class Run:
             "peak_in_flight": engine.counts.peak,
             "recorder": self.recorder.figures(),
         }
-        stalls = [
-            [(began - self.origin_ns) / NS_PER_S, (ended - self.origin_ns) / NS_PER_S]
-            for began, ended in health.stalls
-        ]
         return {
             **figures,
-            "stalls": stalls,
+            "stalls": health.spans(self.origin_ns, self.place.worker),
             "workers": [{"name": self.place.worker, **figures}],
         }
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagellm_benchmark.clock import NS_PER_S
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.series import Counters
 
@@ -43,13 +42,10 @@ class Vitals:
         run = self._run
         return Counters(run.recorder.planned, run.sent, run.in_flight, run.tokens_in_flight)
 
-    def stalls(self) -> list[tuple[float, float]]:
-        """[start, end] of each time the loop stood still, in seconds of the run."""
-        origin_ns = self._run.origin_ns
-        return [
-            ((began - origin_ns) / NS_PER_S, (ended - origin_ns) / NS_PER_S)
-            for began, ended in self._run.health.stalls
-        ]
+    def stalls(self) -> list[tuple[float, float, str]]:
+        """Each time the loop stood still: [start, end] in seconds of the run, and who did."""
+        run = self._run
+        return run.health.spans(run.origin_ns, run.place.worker)
 
     def workers(self) -> list[dict[str, Any]]:
         """A line for this process; its CPU is that since somebody last asked."""

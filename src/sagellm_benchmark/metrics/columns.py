@@ -43,6 +43,7 @@ WANTS = ("no_files", "no_ports")
 _COLUMNS = (
     ("seq", "I"),
     ("group", "I"),
+    ("worker", "H"),
     ("status", "B"),
     ("source", "B"),
     ("warmup", "?"),
@@ -106,6 +107,7 @@ class Columns:
 
     Attributes:
         groups: The groups met, by their number in the table.
+        workers: The workers met, likewise.
         group_gaps: Gaps of each group, of measured ok requests.
         gaps: Gaps of the run, of measured ok requests.
         failures: Requests that failed, by (status, code, shape of the message).
@@ -115,6 +117,7 @@ class Columns:
 
     def __init__(self) -> None:
         self.groups: dict[Group, int] = {}
+        self.workers: dict[str, int] = {}
         self.group_gaps: list[Gaps] = []
         self.gaps = SlicedGaps()
         self.failures: dict[tuple[str, str | None, str], Failure] = {}
@@ -141,6 +144,7 @@ class Columns:
         self._rows += _PACK(
             record.seq,
             group,
+            self.workers.setdefault(record.worker, len(self.workers)),
             _STATUS[record.status],
             _SOURCE[record.token_source],
             record.warmup,

@@ -124,7 +124,8 @@ def _rows(manifest: Mapping[str, Any], records: int) -> int:
 def _generator(block: Mapping[str, Any]) -> dict[str, Any]:
     """What the run measured of itself, as `summarize` takes it."""
     known = {key: value for key, value in block.items() if key not in _OF_RECORDS}
-    return {**known, "stalls": [[each["start_s"], each["end_s"]] for each in block["stalls"]]}
+    spans = [[each["start_s"], each["end_s"], each.get("worker")] for each in block["stalls"]]
+    return {**known, "stalls": spans}
 
 
 def _unended(fresh: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.slices import Gaps
 from sagellm_benchmark.metrics.slo import Slo
+from sagellm_benchmark.metrics.stalls import Span
 from sagellm_benchmark.metrics.standing import Standing
 from sagellm_benchmark.record.buckets import BucketCounts
 from sagellm_benchmark.record.record import RequestRecord
@@ -150,15 +151,13 @@ class Series:
             if not record.warmup and record.sent_s is not None:
                 self.standing.add_gaps(record)
 
-    def sample(
-        self, at_s: float, counters: Counters, stalls: Sequence[Sequence[float]] = ()
-    ) -> None:
+    def sample(self, at_s: float, counters: Counters, stalls: Sequence[Span] = ()) -> None:
         """Close what came since the last sample.
 
         Args:
             at_s: Now, in seconds of the run.
             counters: As they stand now.
-            stalls: [start_s, end_s] each, in order: when the event loop stood still.
+            stalls: [start_s, end_s, worker] each, in order: when the event loop stood still.
         """
         self.revision += 1
         batch, gaps = self._batch, self._gaps
@@ -167,8 +166,7 @@ class Series:
         good = rows.good(self._slos)
         self.standing.add(batch, rows, good)
         flown = rows.table[~np.isnan(rows.table["sent"])]
-        spans = np.asarray(stalls, dtype=float).reshape(-1, 2)
-        self.standing.touched(flown["sent"], flown["ended"], spans)
+        self.standing.touched(flown, stalls, batch.workers)
         self._append(self._point(max(at_s, self.elapsed_s), counters, rows, gaps, good))
         self.elapsed_s, self.counters = max(at_s, self.elapsed_s), counters
 

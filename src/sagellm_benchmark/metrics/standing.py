@@ -7,7 +7,7 @@ counted in histograms, so that quantiles are within 0.5 % here and exact in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from sagellm_benchmark.metrics.names import LATENCIES, PER_REQUEST
 from sagellm_benchmark.metrics.quantiles import DECIMALS, Block, empty_block
 from sagellm_benchmark.metrics.slices import Gaps
 from sagellm_benchmark.metrics.slo import Slo, evaluate
+from sagellm_benchmark.metrics.stalls import Span, touching
 from sagellm_benchmark.metrics.thresholds import Thresholds
 from sagellm_benchmark.metrics.verdict import Evidence, judge
 from sagellm_benchmark.record.protocol_metrics import protocol_metrics
@@ -87,19 +88,18 @@ class Standing:
         cold = ~rows.table["warmup"]
         self._measure(rows.where(cold), int(good[cold].sum()))
 
-    def touched(self, sent: np.ndarray, ended: np.ndarray, stalls: np.ndarray) -> None:
+    def touched(
+        self, flown: np.ndarray, stalls: Sequence[Span], workers: Mapping[str, int]
+    ) -> None:
         """Count the requests that were on the wire during a stall, and all that were.
 
         Args:
-            sent: Seconds, shape (requests,).
-            ended: Seconds, shape (requests,).
-            stalls: Start and end of each, in order, shape (stalls, 2).
+            flown: Records of what was sent.
+            stalls: [start_s, end_s, worker] each, in order.
+            workers: Numbers of the workers in those records, by their names.
         """
-        self.sent += int(sent.size)
-        if stalls.size and sent.size:
-            begins = np.append(stalls[:, 0], np.inf)
-            following = np.searchsorted(stalls[:, 1], sent, side="right")
-            self.stalled += int((begins[following] < ended).sum())
+        self.sent += int(flown.size)
+        self.stalled += touching(flown, stalls, workers)[1]
 
     def figures(self) -> dict[str, Any]:
         """Blocks of a `sagellm.summary/1`, as far as the run has come."""

@@ -46,8 +46,8 @@ class RunFacts:
         closed: A closed loop: rows have no due time of their own.
         slos: All objectives.
         written: Records handed to the disk; None where that was not asked for, or it failed.
-        generator: Keys of the summary's `generator`; here `stalls` are [start_s, end_s] of
-            event-loop stalls over `Thresholds.stall_ms`, in seconds of the run.
+        generator: Keys of the summary's `generator`; here `stalls` are [start_s, end_s,
+            worker] of event-loop stalls over `Thresholds.stall_ms`, in seconds of the run.
         dialect: What the target speaks: "sagellm", "openai", None if unknown.
         lost_workers: Workers that died.
         write_failure: `Recorder.failed`.
@@ -86,7 +86,7 @@ def summarize(columns: Columns, facts: RunFacts) -> dict[str, Any]:
     common["protocol_metrics"] = observed(common["protocol_metrics"], facts.servers)
     all_counts = {**counts(table), "planned": facts.planned}
     lag = fidelity(measured, closed=facts.closed, clock_bound_ms=facts.clock_bound_ms)
-    generator = _generator(facts.generator, whole, measured)
+    generator = _generator(facts.generator, columns.workers, whole, measured)
     gates = evaluate(facts.slos, common)
     evidence = Evidence(
         ledger=_ledger(table, facts),
@@ -149,14 +149,16 @@ def _duration(table: np.ndarray) -> float | None:
     return round(float(table["ended"].max() - table["due"].min()), 9)
 
 
-def _generator(given: Mapping[str, Any], whole: Latencies, measured: Latencies) -> dict[str, Any]:
+def _generator(
+    given: Mapping[str, Any], workers: Mapping[str, int], whole: Latencies, measured: Latencies
+) -> dict[str, Any]:
     unknown = ("cpu_percent", "loop_lag_ms", "read_lag_ms", "gc", "files", "ports", "recorder")
     return {
         **dict.fromkeys(unknown),
         "shared_stamp_fraction": shared_stamp_fraction(measured),
         "workers": [],
         **given,
-        **stalls(whole.table, given.get("stalls", ())),
+        **stalls(whole.table, given.get("stalls", ()), workers),
     }
 
 

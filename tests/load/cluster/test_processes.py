@@ -109,6 +109,21 @@ def test_a_stopped_worker_sends_nothing_twice(tmp_path, fast):
         assert run.states == {"ok": 300}
         books_agree(run, fast)
         assert "dispatch lag" in " ".join(run.summary["verdict"]["reasons"])
+        longest = max(run.summary["generator"]["stalls"], key=lasted)
+        assert lasted(longest) > 7
+        touched = [record.worker for record in run.records if on_the_wire(record, longest)]
+        assert set(touched) - {longest["worker"]}, "the other one went on sending"
+        assert longest["requests"] == touched.count(longest["worker"])
+
+
+def lasted(stall):
+    """Seconds for which a worker stood still."""
+    return stall["end_s"] - stall["start_s"]
+
+
+def on_the_wire(record, stall):
+    """Whether a request was under way while somebody stood still."""
+    return record.sent_s < stall["end_s"] and record.ended_s > stall["start_s"]
 
 
 def test_a_late_worker_joins_in(tmp_path, fast):

@@ -199,7 +199,7 @@ class Done(Letter, frozen=True, kw_only=True):
         figures: What the load cost it, as in the summary's `generator.workers`.
         loop_lags: Counts of its loop lags, as `Histogram.counts` gives them.
         read_lags: Counts of its read lags.
-        stalls: [start_s, end_s] each, seconds of the run.
+        stalls: [start_s, end_s, worker] each, seconds of the run.
         peers: The addresses that it was connected to.
         failed: Why not all of its records could be written.
         left: It leaves, whether the run is over or not, for this reason.
@@ -210,7 +210,7 @@ class Done(Letter, frozen=True, kw_only=True):
     figures: dict[str, Any]
     loop_lags: dict[str, Any]
     read_lags: dict[str, Any]
-    stalls: list[list[float]]
+    stalls: list[tuple[float, float, str]]
     peers: list[str]
     failed: str | None = None
     left: str | None = None

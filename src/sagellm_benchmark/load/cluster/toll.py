@@ -47,10 +47,10 @@ class Toll:
             sum(each.pulse.tokens_in_flight for each in self._crew.running if each.pulse),
         )
 
-    def stalls(self) -> list[tuple[float, float]]:
-        """[start, end] of the times when a worker stood still, in seconds of the run."""
+    def stalls(self) -> list[tuple[float, float, str]]:
+        """Each time a worker stood still: [start, end] in seconds of the run, and which one did."""
         done = (each.done for each in self._crew.members.values() if each.done is not None)
-        return _apart((start, end) for one in done for start, end in one.stalls)
+        return sorted(span for one in done for span in one.stalls)
 
     def workers(self) -> list[dict[str, Any]]:
         """A line a worker."""
@@ -76,7 +76,7 @@ class Toll:
             **{key: _merged(figures, key) for key in ("gc", "files", "ports", "recorder")},
             "loop_lag_ms": _block(one.loop_lags for one in done),
             "read_lag_ms": _block(one.read_lags for one in done),
-            "stalls": [list(span) for span in self.stalls()],
+            "stalls": self.stalls(),
             "coordinator": self._health.figures(),
             "workers": [_account(each) for each in members],
         }
@@ -138,14 +138,3 @@ def _block(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     for each in counts:
         histogram.add_counts(msgspec.convert(each, BucketCounts))
     return histogram.block()
-
-
-def _apart(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The same times, those that overlap made one."""
-    joined: list[tuple[float, float]] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        else:
-            joined.append((start, end))
-    return joined
