@@ -28,6 +28,15 @@ def test_an_embedding_is_no_reply(operations, endpoint, said):
         check_endpoint(_plan(*operations), endpoint)
 
 
+@pytest.mark.parametrize("endpoint", ["chat", "embeddings"])
+def test_token_ids_are_completed(endpoint):
+    """They go nowhere else, and the line says where."""
+    plan = plan_of(row("r0"), row("r1", prompt_token_ids=[1, 2], input_tokens=2))
+    with pytest.raises(UsageError, match=r"^request r1 .* send it with --endpoint completions, "):
+        check_endpoint(plan, endpoint)
+    check_endpoint(plan, "completions")
+
+
 @pytest.mark.parametrize(
     ("operations", "endpoint"),
     [

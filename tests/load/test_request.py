@@ -134,6 +134,14 @@ def test_recorded_content_is_sent_as_it_is():
     assert body({"prompt": "as it was"}, endpoint="completions")["prompt"] == "as it was"
 
 
+def test_token_ids_are_the_prompt():
+    """Recorded ids go out as they are, whatever the salt."""
+    ids = {"prompt_token_ids": [5, 0, 151643], "input_tokens": 3}
+    for salt in ("s", "other"):
+        content = body(ids, endpoint="completions", salt=salt)
+        assert content["prompt"] == [5, 0, 151643]
+
+
 @pytest.mark.parametrize("endpoint", ["completions", "embeddings"])
 def test_messages_go_to_chat_only(endpoint):
     """A row with messages is refused where there is no place for them, not sent empty."""

@@ -215,3 +215,14 @@ def test_no_rows_are_kept(policy):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 2e6
+
+
+@pytest.mark.parametrize("with_tokenizer", [False, True])
+def test_token_ids_are_counted_and_cut(tokenizer, with_tokenizer):
+    """They are as long as they are many: left out or cut to the id, with a tokenizer or without."""
+    rows = [{"prompt_token_ids": list(range(many)), "input_tokens": many} for many in (3, 9)]
+    limits = {"input_tokens": 4, "tokenizer": tokenizer if with_tokenizer else None}
+    assert inputs(plan(*rows, too_long="drop", **limits)) == [3]
+    cut = [each.row for each in plan(*rows, too_long="clip", **limits).planned()]
+    assert [row.prompt_token_ids for row in cut] == [[0, 1, 2], [0, 1, 2, 3]]
+    assert [row.input_tokens for row in cut] == [3, 4]

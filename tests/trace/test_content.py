@@ -98,9 +98,11 @@ def test_a_row_is_not_changed(tokenizer):
 
 
 def test_prompts_and_ids_are_cut(tokenizer):
-    """A prompt keeps its first tokens, and so do ids."""
+    """A prompt keeps its first tokens, and so do ids, without a tokenizer."""
     cut = content.clipped(Row(request_id="r", prompt=TEXT), tokenizer, 3)
     assert TEXT.startswith(cut.prompt)
     assert cut.input_tokens == tokenizer.count(cut.prompt) == 3
-    ids = content.clipped(Row(request_id="r", prompt_token_ids=[7, 8, 9]), tokenizer, 2)
+    row = Row(request_id="r", prompt_token_ids=[7, 8, 9])
+    ids = content.first_ids(row, 2)
+    assert row.prompt_token_ids == [7, 8, 9]
     assert (ids.prompt_token_ids, ids.input_tokens) == ([7, 8], 2)

@@ -152,3 +152,34 @@ def test_the_demo_trace_is_sound():
     rows = rows_of(DEMO)
     assert 150 <= len(rows) <= 250
     assert all(64 <= row.input_tokens <= 1500 and 16 <= row.output_tokens <= 160 for row in rows)
+
+
+def test_token_ids_are_their_own_count(tmp_path):
+    """A row of ids has as many input tokens; one without any is dropped by name."""
+    path = native(
+        tmp_path / "t",
+        {"prompt_token_ids": [5, 6, 7], "input_tokens": None},
+        {"prompt_token_ids": [5], "input_tokens": 1},
+        {"prompt_token_ids": [], "input_tokens": None},
+    )
+    trace = open_trace(path)
+    assert [(row.request_id, row.input_tokens) for row in trace.rows()] == [("r0", 3), ("r1", 1)]
+    assert trace.drops == {"zero_input": 1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"prompt_token_ids": [1, 2], "input_tokens": 3}, "2 ids where input_tokens is 3"),
+        ({"prompt_token_ids": [1, -2]}, "an id is not between 0 and"),
+        ({"prompt_token_ids": [1 << 32]}, "an id is not between 0 and"),
+        ({"prompt_token_ids": [1, "2"]}, "Expected `int`"),
+        ({"prompt_token_ids": [1] * 20, "prefix_block_ids": [1, 2, 3]}, "3 blocks of 16"),
+    ],
+    ids=str,
+)
+def test_token_ids_that_cannot_be(tmp_path, fields, said):
+    """Ids that contradict the row, or are none, are a bad row with its line."""
+    path = native(tmp_path / "t", {"input_tokens": None, **fields}, block_size=16)
+    with pytest.raises(UsageError, match=rf":2: pr\w+_ids[^ ]*: .*{said}"):
+        rows_of(path)

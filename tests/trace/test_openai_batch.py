@@ -56,6 +56,7 @@ def test_what_cannot_be_sent_is_a_named_drop(tmp_path):
     assert trace.drops == {"several_prompts": 1, "unsupported_endpoint": 1}
     assert (rows["request-2"].prompt, rows["request-2"].operation) == ("Once", "text_completion")
     assert rows["request-4"].prompt_token_ids == [1, 2]
+    assert rows["request-4"].input_tokens == 2
 
 
 def test_answers_carry_the_outcome(tmp_path):

@@ -38,6 +38,11 @@ def check_endpoint(plan: Plan, endpoint: str) -> None:
             f"request {plan.messages} is recorded as messages: send it with --endpoint chat, not "
             f"{endpoint}"
         )
+    if endpoint != "completions" and plan.token_ids is not None:
+        raise UsageError(
+            f"request {plan.token_ids} is recorded as token ids: send it with --endpoint "
+            f"completions, not {endpoint}"
+        )
     if endpoint == _EMBEDDINGS and plan.dependents is not None:
         raise UsageError(
             f"--endpoint embeddings: {plan.dependents.count} of {plan.rows} rows wait for replies "

@@ -116,7 +116,7 @@ class Requests:
                 fit the endpoint.
         """
         messages, prompt, tokens = self._content(row, said, self._prompts_of(number))
-        ask = self._ask(row, messages=messages, prompt=prompt)
+        ask = self._ask(row, messages=messages, prompt=prompt, token_ids=row.prompt_token_ids)
         cut = None if self._leavers is None else self._leavers.cut(row.request_id)
         return self._job(
             seq,
@@ -148,7 +148,7 @@ class Requests:
                 f"does not take: write --endpoint chat"
             )
         if said is None:
-            if messages is None and prompt is None and prompts is not None:
+            if not row.has_content and prompts is not None:
                 prompt = prompts.text(row)
             return messages, prompt, row.input_tokens or 0
         tokens = 0
@@ -169,6 +169,7 @@ class Requests:
         *,
         messages: list[dict[str, Any]] | None = None,
         prompt: str | None = None,
+        token_ids: list[int] | None = None,
     ) -> Ask:
         settings = self._settings
         return Ask(
@@ -176,6 +177,7 @@ class Requests:
             model=self.model(row),
             stream=self._streams(),
             prompt=prompt,
+            token_ids=token_ids,
             messages=messages,
             max_tokens=self._max_tokens(row),
             exact=settings.output_length == "exact",

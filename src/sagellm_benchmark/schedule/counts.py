@@ -44,6 +44,7 @@ class Count:
 
     Attributes:
         messages: The first row with recorded messages; None where there is none.
+        token_ids: The first row with a prompt recorded as token ids; None where there is none.
         models: Rows by the model that they name; None for those that name none.
         operations: Rows by what they ask for; None for those that do not say.
     """
@@ -54,6 +55,7 @@ class Count:
         self.output_tokens = 0
         self.made_prompts = 0
         self.messages: str | None = None
+        self.token_ids: str | None = None
         self.models: Counter[str | None] = Counter()
         self.operations: Counter[str | None] = Counter()
         self._digest = hashlib.sha256(_encode([rule, header.block_size]) + b"\n")
@@ -141,6 +143,9 @@ class Count:
             if self.messages is None:
                 talks = (row.request_id for row in rows if row.messages is not None)
                 self.messages = next(talks, None)
+            if self.token_ids is None:
+                coded = (row.request_id for row in rows if row.prompt_token_ids is not None)
+                self.token_ids = next(coded, None)
 
 
 def _said(row: Row) -> _Recorded:

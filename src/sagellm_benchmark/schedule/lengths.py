@@ -143,6 +143,8 @@ class Fitting:
         return msgspec.structs.replace(row, input_tokens=room)
 
     def _clipped_content(self, row: Row, room: int) -> Row:
+        if row.prompt_token_ids is not None:
+            return content.first_ids(row, room)
         if self.lengths.tokenizer is None:
             raise UsageError(
                 f"--too-long clip: request {row.request_id} has recorded content of "

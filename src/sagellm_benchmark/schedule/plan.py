@@ -20,7 +20,7 @@ from sagellm_benchmark.schedule.counts import Count
 from sagellm_benchmark.schedule.dependents import Dependents, Gathering
 from sagellm_benchmark.schedule.lengths import DROP, TOO_LONG, Fitting, Lengths
 from sagellm_benchmark.schedule.planned import Planned
-from sagellm_benchmark.schedule.soundness import Soundness
+from sagellm_benchmark.schedule.soundness import Soundness, check_continued
 from sagellm_benchmark.trace.changes.rounds import moved
 from sagellm_benchmark.trace.changes.spreading import spread_tick_s
 from sagellm_benchmark.trace.garbage import collected_seldom
@@ -69,6 +69,7 @@ class Plan:
         too_long: Rows that are longer: left out (then also in `drops`), or shortened.
         wording: How many words make the tokens of a made prompt.
         messages: The first row with recorded messages; None where there is none.
+        token_ids: The first row with a prompt recorded as token ids; None where there is none.
         dependents: The rows that wait for others; None where none does.
         allotment: Which of several targets each row goes to; None where there is one.
         families: Which rows belong together; None where none do, or nobody asked.
@@ -100,6 +101,7 @@ class Plan:
     too_long: int
     wording: Wording
     messages: str | None
+    token_ids: str | None
     dependents: Dependents | None
     allotment: Allotment | None
     families: Families | None
@@ -208,6 +210,8 @@ def make_plan(
         drops[TOO_LONG] = fitting.too_long
     rows_read, inversions = trace.rows_read, trace.inversions
     soundness.finish(trace, selection, drops)
+    if count.token_ids is not None and dependents is not None and dependents.continuing:
+        check_continued(timetable.planned(), dependents)
     return Plan(
         rows=count.rows,
         times=times,
@@ -235,6 +239,7 @@ def make_plan(
         too_long=fitting.too_long,
         wording=wording,
         messages=count.messages,
+        token_ids=count.token_ids,
         dependents=dependents,
         allotment=allotting.finish(dependents),
         families=allotting.families(dependents) if together else None,

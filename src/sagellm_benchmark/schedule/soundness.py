@@ -7,11 +7,12 @@ a later pass would stumble over while it sends has to stand here. Held in memory
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.schedule.dependents import continues
+from sagellm_benchmark.schedule.dependents import Dependents, continues
+from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.source import Trace
 from sagellm_benchmark.trace.transforms import Selection, select
@@ -21,8 +22,8 @@ _OWN_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "
 """What a trace may not say: it would go to whatever target the trace is replayed against."""
 
 _input_tokens = attrgetter("input_tokens")
-_remarkable = attrgetter("message_mode", "prompt_token_ids", "headers")
-_NOTHING = (None,) * 3
+_remarkable = attrgetter("message_mode", "headers")
+_NOTHING = (None, None)
 
 
 class Soundness:
@@ -85,9 +86,11 @@ def _check(row: Row) -> None:
             f"request {row.request_id} carries only its own turn (message_mode delta) and does "
             "not say which turn comes before it: name that in depends_on"
         )
-    if row.prompt_token_ids is not None:
+    if row.prompt_token_ids is not None and continues(row):
         raise UsageError(
-            f"request {row.request_id} carries prompt_token_ids; such rows cannot be sent yet"
+            f"request {row.request_id} carries only its own turn (message_mode delta) as "
+            "prompt_token_ids, which cannot follow a reply's text: record the turn as prompt, or "
+            "the whole prompt with message_mode history"
         )
     if not (row.input_tokens or row.has_content or (row.new_input_tokens and continues(row))):
         raise UsageError(f"request {row.request_id} has neither input_tokens nor content")
@@ -99,6 +102,28 @@ def _check(row: Row) -> None:
             )
         if flaw := header_flaw(name, value):
             raise UsageError(f"request {row.request_id}: recorded header {name!r} {flaw}")
+
+
+def check_continued(rows: Iterable[Planned], dependents: Dependents) -> None:
+    """Refuse rows that go on behind a prompt of token ids: the reply to that is text.
+
+    Args:
+        rows: All of the trace, numbered.
+        dependents: Those that wait for others.
+
+    Raises:
+        UsageError: There is such a row.
+    """
+    for seq, row in ((planned.seq, planned.row) for planned in rows):
+        if row.prompt_token_ids is None:
+            continue
+        for child in dependents.behind(seq):
+            if dependents.hears(child) == seq:
+                raise UsageError(
+                    f"request {dependents.stored(child).request_id} goes on with the conversation "
+                    f"of {row.request_id}, which carries prompt_token_ids: a reply's text cannot "
+                    "follow ids; give it its whole prompt, or write relation spawn"
+                )
 
 
 def _repeated(hashes: array[int]) -> set[int]:

@@ -29,11 +29,14 @@ def tokens(row: Row, tokenizer: Tokenizer, limit: int) -> int:
     return longest if longest <= limit else sum(map(tokenizer.count, texts))
 
 
+def first_ids(row: Row, limit: int) -> Row:
+    """The same row with at most so many of its token ids, which no tokenizer need count."""
+    ids = (row.prompt_token_ids or [])[:limit]
+    return msgspec.structs.replace(row, prompt_token_ids=ids, input_tokens=len(ids))
+
+
 def clipped(row: Row, tokenizer: Tokenizer, limit: int) -> Row | None:
-    """The same row with at most so many tokens of content; None where that cannot be."""
-    if row.prompt_token_ids is not None:
-        ids = row.prompt_token_ids[:limit]
-        return msgspec.structs.replace(row, prompt_token_ids=ids, input_tokens=len(ids))
+    """The same row with at most so many tokens of text; None where that cannot be."""
     counts = [tokenizer.count(text) for text in _texts(row)]
     kept = _shares(counts, limit)
     if kept is None:

@@ -21,6 +21,7 @@ MAX_TOKENS = 10_000_000
 MAX_ID = 200
 """Characters of an id."""
 
+_MAX_TOKEN_ID = (1 << 32) - 1
 _WHOLE = re.compile(rb"(\d{1,12})(?:\.0+)?")
 
 Record = TypeVar("Record")
@@ -92,6 +93,17 @@ def some_input(field: str, tokens: int) -> int:
     if tokens == 0:
         raise DroppedError("zero_input")
     return bounded(field, tokens)
+
+
+def take_token_ids(row: Row, field: str, ids: list[int]) -> None:
+    """Make ids a row's prompt, and their number its input tokens; drop the row if there is none."""
+    tokens = some_input(field, len(ids))
+    if row.input_tokens not in (None, tokens):
+        raise BadRowError(field, f"{tokens} ids where input_tokens is {row.input_tokens}")
+    if not 0 <= min(ids) <= max(ids) <= _MAX_TOKEN_ID:
+        raise BadRowError(field, f"an id is not between 0 and {_MAX_TOKEN_ID}")
+    row.prompt_token_ids = ids
+    row.input_tokens = tokens
 
 
 def blocks(row: Row, field: str, block_size: int, *, partial_tail_hashed: bool | None) -> None:

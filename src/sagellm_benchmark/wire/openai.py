@@ -52,6 +52,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         model: The model's name there.
         stream: Whether the answer is to come token by token; embeddings never do.
         prompt: The prompt's text, where there are no messages.
+        token_ids: The prompt as the model's tokens instead; completions only.
         messages: The conversation, for chat.
         max_tokens: The most tokens to make; None leaves it to the server.
         exact: Exactly `max_tokens` must be made (vLLM's min_tokens and ignore_eos).
@@ -64,6 +65,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     stream: bool = True
     prompt: str | None = None
+    token_ids: list[int] | None = None
     messages: list[dict[str, Any]] | None = None
     max_tokens: int | None = None
     exact: bool = False
@@ -81,7 +83,7 @@ def request_body(ask: Ask) -> bytes:
     if ask.endpoint is Endpoint.CHAT:
         body["messages"] = ask.messages or [{"role": "user", "content": ask.prompt}]
     else:
-        body["prompt"] = ask.prompt
+        body["prompt"] = ask.prompt if ask.token_ids is None else ask.token_ids
     body["stream"] = ask.stream
     if ask.stream and ask.include_usage:
         body["stream_options"] = {"include_usage": True}

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sagellm_benchmark.trace.fields import bounded
+from sagellm_benchmark.trace.fields import bounded, take_token_ids
 from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.tally import BadRowError, DroppedError
 
@@ -55,7 +55,8 @@ def take_body(row: Row, body: Mapping[str, Any], field: str) -> None:
     contents = [known.messages, known.prompt, known.input]
     if sum(content is not None for content in contents) != 1:
         raise BadRowError(field, "needs one of messages, prompt and input")
-    _take_prompt(row, known.input if known.prompt is None else known.prompt)
+    place = "input" if known.prompt is None else "prompt"
+    _take_prompt(row, getattr(known, place), f"{field}.{place}")
     take_messages(row, known.messages)
     row.model = known.model
     row.stream = known.stream
@@ -96,7 +97,7 @@ def converted(value: Any, kind: Any, field: str) -> Any:
         raise BadRowError(field + place.rstrip("`"), what) from None
 
 
-def _take_prompt(row: Row, prompt: Any) -> None:
+def _take_prompt(row: Row, prompt: Any, field: str) -> None:
     if isinstance(prompt, list) and not all(isinstance(each, int) for each in prompt):
         if len(prompt) > 1:
             raise DroppedError("several_prompts")
@@ -104,7 +105,7 @@ def _take_prompt(row: Row, prompt: Any) -> None:
     if prompt in ("", []):
         raise DroppedError("empty_prompt")
     if isinstance(prompt, list):
-        row.prompt_token_ids = prompt
+        take_token_ids(row, field, prompt)
     else:
         row.prompt = prompt
 

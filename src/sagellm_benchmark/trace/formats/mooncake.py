@@ -199,7 +199,7 @@ def _content(request_id: str, record: _Record, number: int) -> Row:
         bounded("output_length", record.output_length)
     if record.input_length is not None:
         row.input_tokens = some_input("input_length", record.input_length)
-        blocks(row, "hash_ids", BLOCK_SIZE, partial_tail_hashed=True)
+    blocks(row, "hash_ids", BLOCK_SIZE, partial_tail_hashed=True)
     return row
 
 

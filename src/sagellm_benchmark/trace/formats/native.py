@@ -25,6 +25,7 @@ from sagellm_benchmark.trace.fields import (
     decoded,
     identifier,
     some_input,
+    take_token_ids,
 )
 from sagellm_benchmark.trace.formats.format import (
     Format,
@@ -118,10 +119,10 @@ class _Parser:
             bounded("turn_index", turn)
         if row.think_time_s is not None and not 0 <= row.think_time_s <= _MAX_TIME_S:
             raise BadRowError("think_time_s", f"{row.think_time_s} is not 0 or more")
-        if row.prefix_block_ids is not None:
-            self._blocks(row)
         if _rare(row) != _NOTHING_RARE:  # one look at what most rows have nothing of
             _check_rare(row)
+        if row.prefix_block_ids is not None:
+            self._blocks(row)
         return None, row
 
     def _check_time(self, row: Row) -> None:
@@ -154,6 +155,8 @@ def _check_rare(row: Row) -> None:
             bounded(name, value)
     if sum(getattr(row, name) is not None for name in _CONTENTS) > 1:
         raise BadRowError("row", f"has more than one of {', '.join(_CONTENTS)}")
+    if row.prompt_token_ids is not None:
+        take_token_ids(row, "prompt_token_ids", row.prompt_token_ids)
 
 
 FORMAT = Format(
