@@ -28,7 +28,7 @@ class Outline(msgspec.Struct, kw_only=True, gc=False):
     tenant: str | None = None
     class_: str | None = msgspec.field(name="class", default=None)
     name: str = ""
-    worker: str = ""
+    worker: str
     warmup: bool = False
     attempt: int = 1
     wasted_s: float = 0.0
