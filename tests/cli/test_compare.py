@@ -10,6 +10,7 @@ import time
 import pytest
 
 from report.comparison.runs import SLOWER, STEADY, replies, several, write_run
+from report.summaries import counts
 from sagellm_benchmark.cli.main import main
 
 
@@ -120,7 +121,7 @@ def test_large_runs_become_a_page_in_seconds(tmp_path, monkeypatch):
     before, after = json.dumps(one).split('"number"')
     lines = "".join(f"{before}{seq}{after}\n" for seq in range(10_000))
     for name in ("x", "y"):
-        write_run(tmp_path / name)
+        write_run(tmp_path / name, changes={"counts": counts(10_000)})
         (tmp_path / name / "records/local.jsonl").write_text(lines)
     began = time.process_time()
     assert main(["compare", "x", "y", "--html", "c.html"]) == 0

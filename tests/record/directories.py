@@ -19,7 +19,7 @@ STARTED_AT = "2026-11-23T08:00:00Z"
 
 
 def manifest(run_id: str = "r", rows: int = 5, options: Any = None, **more: Any) -> dict[str, Any]:
-    """A `run.json`."""
+    """A `run.json`; of keys that are objects only what is named is replaced."""
     raw = {"trace": "chat.jsonl", "model": "m"} if options is None else options
     told = make_settings(raw, host="http://one", sources=dict.fromkeys(raw, "cli"))
     made = {
@@ -28,14 +28,42 @@ def manifest(run_id: str = "r", rows: int = 5, options: Any = None, **more: Any)
         "version": "0.5.5.0",
         "started_at": STARTED_AT,
         "settings": told.describe(),
+        "seed": 0,
+        "salt": run_id,
+        "prompt_rule": "words/1",
+        "tokenizer": None,
         "schedule_digest": "d",
-        "trace": {"path": raw.get("trace"), "rows": rows},
-        "target": {"url": "http://one", "dialect": None},
+        "trace": {
+            "path": raw.get("trace"),
+            "sha256": "0f",
+            "rows": rows,
+            "drops": {"bad": 1},
+            "span_s": 1.0,
+        },
+        "target": {
+            "url": "http://one",
+            "dialect": "openai",
+            "models": ["m"],
+            "tls": False,
+            "verified": False,
+        },
+        "server": {"name": None, "version": None},
         "remarks": ["TLS certificates are not verified"],
         "system_declared": None,
+        "machine": {
+            "system": "Linux",
+            "release": "6",
+            "architecture": "x86_64",
+            "cpus": 2,
+            "python": "3",
+        },
+        "versions": {"locust": "2"},
         "thresholds": msgspec.to_builtins(Thresholds()),
     }
-    return msgspec.json.decode(msgspec.json.encode(made | more))
+    for key, value in more.items():
+        both = isinstance(value, dict) and isinstance(made.get(key), dict)
+        made[key] = made[key] | value if both else value
+    return msgspec.json.decode(msgspec.json.encode(made))
 
 
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:

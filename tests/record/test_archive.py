@@ -9,12 +9,13 @@ from tests.metrics.runs import mixed_run, summary_of
 
 from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.record.archive import open_archive
+from sagellm_benchmark.record.record import RequestRecord
+
+from .directories import manifest, write_manifest
 
 
 def _write(folder, *, summary="sagellm.summary/1", **changes):
-    folder.mkdir()
-    manifest = {"schema": "sagellm.run/1", "run_id": "a", "settings": {}}
-    (folder / "run.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest("a"))
     if summary is not None:
         content = {**summary_of(mixed_run(30, 1)), "schema": summary, **changes}
         (folder / "summary.json").write_text(json.dumps(content))
@@ -84,10 +85,10 @@ def test_a_file_without_bottom_is_one_line(tmp_path):
 
 
 def test_a_part_of_the_records_is_not_all(tmp_path):
-    """Figures are not counted anew from fewer records than the run had."""
-    good = {"state": "valid", "valid": True, "exit_code": 0, "reasons": []}
-    _write(tmp_path / "a", verdict=good)
+    """Figures are not counted anew from fewer records than the run had; the line names merge."""
+    _write(tmp_path / "a")
     (tmp_path / "a" / "records").mkdir()
     (tmp_path / "a" / "records" / "local.jsonl").touch()
-    with pytest.raises(InputError, match="holds 0 of the run's 30 requests"):
-        list(open_archive(tmp_path / "a").every_record())
+    words = r"holds 0 records, and summary.json counts 30: `sagellm-benchmark merge \S*/a`"
+    with pytest.raises(InputError, match=words):
+        list(open_archive(tmp_path / "a").every(RequestRecord))

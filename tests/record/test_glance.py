@@ -7,7 +7,7 @@ import pytest
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.record.archive import open_archive
-from sagellm_benchmark.record.glance import GlanceAtGaps, GlanceAtItl, glances
+from sagellm_benchmark.record.glance import GlanceAtGaps, GlanceAtItl
 
 from .directories import write_run
 from .outcomes import outcome, record
@@ -26,9 +26,7 @@ def test_gaps_and_stamps_are_the_records_own(tmp_path, itl):
     for one in archive.records():
         whole.add(one)
     short = Columns()
-    for gaps, itls in zip(
-        glances(archive, GlanceAtGaps), glances(archive, GlanceAtItl), strict=True
-    ):
+    for gaps, itls in zip(archive.every(GlanceAtGaps), archive.every(GlanceAtItl), strict=True):
         short.outline(gaps)
         if not gaps.measured:
             continue

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from record.directories import manifest, write_manifest
+
 from .summaries import summary
 
 
@@ -46,27 +48,12 @@ def write_run(
     found["protocol_metrics"] |= {"error_rate": error_rate, **(protocol or {})}
     good = {"state": "valid", "valid": True, "exit_code": 0, "reasons": []}
     found |= {"verdict": verdict or good, **changes}
-    manifest = {
-        "schema": "sagellm.run/1",
-        "run_id": name,
-        "version": "0",
-        "started_at": f"2026-11-23T08:{second // 60:02d}:{second % 60:02d}Z",
-        "settings": {key: {"value": value} for key, value in (settings or {}).items()},
-        "seed": 0,
-        "salt": name,
-        "prompt_rule": "1",
-        "tokenizer": None,
-        "schedule_digest": "d",
-        "trace": {"sha256": "t"},
-        "target": {"url": url, "dialect": "openai"},
-        "server": {},
-        "system_declared": None,
-        "machine": {},
-        "versions": {},
-    }
+    start = f"2026-11-23T08:{second // 60:02d}:{second % 60:02d}Z"
+    told = manifest(name, started_at=start, target={"url": url})
+    for key, value in (settings or {}).items():
+        told["settings"][key] = {"value": value, "source": "cli"}
     directory = folder / name
-    directory.mkdir(parents=True)
-    (directory / "run.json").write_text(json.dumps(manifest))
+    write_manifest(directory, told)
     (directory / "summary.json").write_text(json.dumps(found))
     return directory
 

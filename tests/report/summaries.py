@@ -39,6 +39,18 @@ STATES = (
 )
 
 
+UNSEEN = (
+    "peak_mem_mb",
+    "kv_used_tokens",
+    "kv_used_bytes",
+    "prefix_hit_rate",
+    "evict_count",
+    "evict_ms",
+    "spec_accept_rate",
+)
+"""Of the Protocol's Metrics what no client sees."""
+
+
 def counts(planned: int, **states: int) -> dict[str, int]:
     """Counts of which ok is the rest."""
     ok = planned - sum(states.values())
@@ -80,8 +92,8 @@ def common(planned: int, **states: int) -> dict[str, Any]:
             "tpot_ms": 11.3,
             "throughput_tps": 91.5,
             "error_rate": 0.02,
-            "peak_mem_mb": 0,
-            "unobserved": ["peak_mem_mb"],
+            **dict.fromkeys(UNSEEN, 0),
+            "unobserved": list(UNSEEN),
         },
     }
 
@@ -109,6 +121,7 @@ def summary(**changes: Any) -> dict[str, Any]:
             "achieved_rps": 12.43,
             "iat_ks": 0.01,
             "iat_cv": {"planned": 1.02, "sent": 1.01},
+            "idc": {"1": {"planned": 2.6, "sent": 2.5}},
             "input_tokens": {"asked": 501760, "got": 501760},
             "output_tokens": {"asked": 62720, "got": 62208},
         },
@@ -150,6 +163,8 @@ def summary(**changes: Any) -> dict[str, Any]:
             }
         ],
         "steady": {"window": {"start_s": 4.0, "end_s": 36.0}, **common(390)},
+        "steady_reason": None,
+        "server_metrics": [],
         "notes": [],
         **changes,
     }

@@ -7,6 +7,7 @@ import os
 
 import pytest
 from tests.metrics.runs import mixed_run, summary_of
+from tests.record.directories import manifest, write_manifest
 
 from sagellm_benchmark.web.runs import MOST, Runs
 
@@ -14,10 +15,9 @@ from sagellm_benchmark.web.runs import MOST, Runs
 def finish(out, name, when=0, **more):
     """A run's directory as it lies on disk."""
     folder = out / name
-    folder.mkdir(parents=True)
-    settings = {key: {"value": f"the {key}", "source": "cli"} for key in ("trace", "model")}
-    manifest = {"schema": "sagellm.run/1", "run_id": name, "settings": settings, "remarks": []}
-    (folder / "run.json").write_text(json.dumps(manifest))
+    write_manifest(
+        folder, manifest(name, options={"trace": "the trace.jsonl", "model": "the model"})
+    )
     summary = {**summary_of(mixed_run(30, 1)), **more}
     (folder / "summary.json").write_text(json.dumps(summary))
     os.utime(folder / "summary.json", (when, when))
@@ -33,7 +33,7 @@ def test_the_newest_comes_first(tmp_path):
     (tmp_path / "latest").symlink_to("new")
     lines = Runs(str(tmp_path)).lines()
     assert [(line["run_id"], line["report"]) for line in lines] == [("new", True), ("old", False)]
-    assert lines[0]["planned"] == 30 and lines[0]["trace"] == "the trace"
+    assert lines[0]["planned"] == 30 and lines[0]["trace"] == "the trace.jsonl"
     assert lines[0]["state"] == "invalid" and not lines[0]["passed"]
 
 
@@ -64,10 +64,7 @@ def test_the_list_is_bounded(tmp_path):
     summary = json.dumps(summary_of(mixed_run(30, 1)))
     for number in range(MOST + 3):
         folder = tmp_path / f"r{number}"
-        folder.mkdir()
-        settings = {"trace": {"value": None}, "model": {"value": None}}
-        manifest = {"schema": "sagellm.run/1", "run_id": folder.name, "settings": settings}
-        (folder / "run.json").write_text(json.dumps(manifest))
+        write_manifest(folder, manifest(folder.name))
         (folder / "summary.json").write_text(summary)
         os.utime(folder / "summary.json", (number, number))
     lines = Runs(str(tmp_path)).lines()

@@ -94,7 +94,7 @@ def _records(
 ) -> int:
     reader = archive.records()
     _write(args, lines(reader))
-    _say(args, f"the records of {archive.run_id}", reader.torn)
+    _say(args, f"the records of {archive.run_id}", reader.torn, archive.shortage(reader.found))
     return 0
 
 
@@ -107,7 +107,7 @@ def _parquet(archive: Archive, args: argparse.Namespace) -> int:
     reader = archive.records()
     with new_file(args.out, force=args.force) as file:
         rows = write_parquet(file, reader, run_id=archive.run_id)
-    _say(args, f"{rows:,} records of {archive.run_id}", reader.torn)
+    _say(args, f"{rows:,} records of {archive.run_id}", reader.torn, archive.shortage(rows))
     return 0
 
 
@@ -129,7 +129,7 @@ def _leaderboard(archive: Archive, args: argparse.Namespace) -> int:
     system = completed(archive.manifest["system_declared"], read_system(args.system))
     entry = leaderboard_entry(archive, system, datetime.now(timezone.utc))
     _write(args, [msgspec.json.format(msgspec.json.encode(entry), indent=2)])
-    _say(args, f"the entry of {archive.run_id}, not verified", 0)
+    _say(args, f"the entry of {archive.run_id}, not verified")
     return 0
 
 
@@ -143,12 +143,13 @@ def _write(args: argparse.Namespace, lines: Iterable[bytes]) -> None:
         sys.stdout.buffer.write(line + b"\n")
 
 
-def _say(args: argparse.Namespace, what: str, torn: int) -> None:
+def _say(args: argparse.Namespace, what: str, torn: int = 0, shortage: str | None = None) -> None:
     """What was written, and what not; beside the output, where that is standard output."""
     left_out = f"; {torn} lines torn off at a file's end are left out" if torn else ""
+    incomplete = f"; NOT THE WHOLE RUN: {shortage}" if shortage else ""
     named = "standard output" if args.out == STANDARD_OUTPUT else args.out
     where = sys.stderr if args.out == STANDARD_OUTPUT else sys.stdout
-    print(printable(f"{named}: {what}{left_out}"), file=where)
+    print(printable(f"{named}: {what}{left_out}{incomplete}"), file=where)
 
 
 _WRITERS: dict[str, Callable[[Archive, argparse.Namespace], int]] = {

@@ -13,11 +13,11 @@ from sagellm_benchmark.metrics.blocks import Selection, goodput
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.slo import Slo
-from sagellm_benchmark.record.record import RequestRecord
+from sagellm_benchmark.record.outline import Outline
 
 
 def goodput_of(
-    records: Iterable[RequestRecord], slos: tuple[Slo, ...], duration_s: float | None
+    records: Iterable[Outline], slos: tuple[Slo, ...], duration_s: float | None
 ) -> dict[str, Any]:
     """The block.
 

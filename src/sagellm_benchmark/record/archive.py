@@ -1,8 +1,9 @@
 """A finished run as it lies on disk: what was run, what came of it, and each of its records.
 
-In: a run's directory, `runs/latest` among them. Out: `run.json`, `summary.json` and a reader of the
+In: a run's directory, `runs/latest` among them. Out: `run.json`, `summary.json` and readers of the
 records, none of which is changed. A directory that is no run, or a run that never ended, is one
-clear line. Whoever writes such a file writes it whole.
+clear line, and so are records that are not those which the summary counted, unless the reader tells
+it itself. Whoever writes such a file writes it whole.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.record.manifest_shape import Known, Manifest
 from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.segments import RecordReader, read_outlines, read_records
-from sagellm_benchmark.record.shape import Manifest, Summary
+from sagellm_benchmark.record.summary_shape import Summary
 
 MANIFEST_SCHEMA = "sagellm.run/1"
 SUMMARY_SCHEMA = "sagellm.summary/1"
+
+R = TypeVar("R", bound=RequestRecord | Outline)
 
 
 @dataclass(frozen=True)
@@ -55,32 +59,20 @@ class Archive:
             raise InputError("no run: there is no records/*.jsonl in it", self.directory)
         return found
 
+    @property
+    def counted(self) -> int:
+        """Records that the run had when its summary was made."""
+        return recorded(self.summary)
+
     def records(self) -> RecordReader[RequestRecord]:
-        """Its records, one after the other, in the order in which they were written.
+        """Those of its records that are there, one after the other, in the order of writing.
+
+        For who says how many they are; all others take `every`.
 
         Raises:
             InputError: There are none; or, while reading, a line that is no record.
         """
         return read_records(self.segments())
-
-    def every_record(self) -> Iterator[RequestRecord]:
-        """The same, for figures that are wrong where a part is missing: all that the run counted.
-
-        An invalid run may lack some, and says so itself.
-
-        Raises:
-            InputError: As `records`; or, behind the last one, it was not all.
-        """
-        found = 0
-        for found, record in enumerate(self.records(), 1):  # noqa: B007
-            yield record
-        planned = self.summary["counts"]["planned"]
-        if found != planned and self.summary["verdict"]["state"] != "invalid":
-            raise InputError(
-                f"records/ holds {found:,} of the run's {planned:,} requests: nothing can be"
-                " counted anew",
-                self.directory,
-            )
 
     def outlines(self) -> RecordReader[Outline]:
         """The same in short, three times as fast.
@@ -89,6 +81,35 @@ class Archive:
             InputError: As `records`.
         """
         return read_outlines(self.segments())
+
+    def every(self, kind: type[R]) -> Iterator[R]:
+        """All records that the run counted, for figures that are wrong where some are missing.
+
+        Args:
+            kind: What is read of each: all of it, or an outline.
+
+        Raises:
+            InputError: As `records`; or, behind the last one, they were not those counted.
+        """
+        reader = RecordReader(self.segments(), kind)
+        yield from reader
+        if reader.found != self.counted:
+            raise InputError(
+                f"{self.shortage(reader.found)}: `sagellm-benchmark merge {self.directory}` counts "
+                "what is there",
+                self.directory,
+            )
+
+    def shortage(self, found: int) -> str | None:
+        """What to say of so many records that were found; None where they are all."""
+        if found == self.counted:
+            return None
+        return f"records/ holds {found:,} records, and summary.json counts {self.counted:,}"
+
+
+def recorded(summary: dict[str, Any]) -> int:
+    """Records that a summary counts: those of every state."""
+    return sum(number for state, number in summary["counts"].items() if state != "planned")
 
 
 def open_archive(path: str | Path) -> Archive:
@@ -128,7 +149,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     Raises:
         InputError: There is none, or it is none.
     """
-    manifest = _document(directory / "run.json", MANIFEST_SCHEMA, Manifest)
+    manifest = _document(directory / "run.json", MANIFEST_SCHEMA, Manifest, Known)
     if manifest is None:
         raise InputError("no run: there is no run.json in it", directory)
     return manifest
@@ -158,8 +179,8 @@ def write_json(path: Path, content: Any) -> None:
         raise
 
 
-def _document(path: Path, schema: str, shape: type) -> dict[str, Any] | None:
-    """A JSON object of a schema and a shape; None where there is no such file."""
+def _document(path: Path, schema: str, *shapes: type) -> dict[str, Any] | None:
+    """A JSON object of a schema and of shapes; None where there is no such file."""
     try:
         content = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
@@ -174,7 +195,8 @@ def _document(path: Path, schema: str, shape: type) -> dict[str, Any] | None:
     if found != schema:
         raise InputError(f"schema {found!r}, expected {schema!r}", path)
     try:
-        msgspec.convert(content, shape)
+        for shape in shapes:
+            msgspec.convert(content, shape)
     except msgspec.ValidationError as error:
         raise InputError(f"no {schema}: {error}", path) from error
     return content

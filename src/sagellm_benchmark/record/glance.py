@@ -6,14 +6,10 @@ records take to read; who adds them to a table counts the gaps apart.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import msgspec
 
-from sagellm_benchmark.record.archive import Archive
 from sagellm_benchmark.record.buckets import BucketCounts
 from sagellm_benchmark.record.outline import Outline
-from sagellm_benchmark.record.segments import RecordReader
 
 
 class Glance(Outline, kw_only=True, gc=False):
@@ -55,15 +51,3 @@ class GlanceAtGaps(Glance, kw_only=True, gc=False):
 
     gaps_ms: list[float] = msgspec.field(name="chunk_gaps_ms", default_factory=list)
     counted: BucketCounts | None = msgspec.field(name="gap_histogram", default=None)
-
-
-Kind = TypeVar("Kind", GlanceAtItl, GlanceAtGaps)
-
-
-def glances(archive: Archive, kind: type[Kind]) -> RecordReader[Kind]:
-    """A run's records, at a glance.
-
-    Raises:
-        InputError: There are none; or, while reading, a line that is no record.
-    """
-    return RecordReader(archive.segments(), kind)

@@ -107,6 +107,7 @@ class RecordReader(Iterator[R], Generic[R]):
 
     Attributes:
         torn: Unfinished last lines that were dropped so far.
+        found: Records of the segments that were read to their end.
         segment: The number of the segment that the last record was read from.
         offset: Where in it that record's line begins, in bytes.
         line: That line, with its end.
@@ -114,6 +115,7 @@ class RecordReader(Iterator[R], Generic[R]):
 
     def __init__(self, paths: Iterable[str | Path], kind: type[R]) -> None:
         self.torn = 0
+        self.found = 0
         self.segment = 0
         self.offset = 0
         self.line = b""
@@ -130,14 +132,14 @@ class RecordReader(Iterator[R], Generic[R]):
         decode = self._decoder.decode
         for self.segment, path in enumerate(paths):
             with _opened(path) as file:
-                end = 0
+                end = number = torn = 0
                 for number, line in enumerate(file, 1):
                     self.offset, end = end, end + len(line)
                     try:
                         record = decode(line)
                     except msgspec.DecodeError as error:
                         if not line.endswith(b"\n"):
-                            self.torn += 1
+                            torn = 1
                             continue
                         raise InputError(f"no record of {SCHEMA}: {error}", path, number) from error
                     if record.schema != SCHEMA:
@@ -145,6 +147,8 @@ class RecordReader(Iterator[R], Generic[R]):
                         raise InputError(schemas, path, number)
                     self.line = line
                     yield record
+            self.torn += torn
+            self.found += number - torn
 
 
 def _opened(path: Path) -> BinaryIO:

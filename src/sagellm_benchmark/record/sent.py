@@ -3,8 +3,8 @@
 In: a run's directory. Out: a Trace of format `run`, its rows in the order in which they were sent.
 The arrival is the moment of sending, input tokens are the server's count, output tokens those of
 requests that were ok, and the think time runs from the end of what a row waited for. What was never
-sent is dropped under its status. Kept are about 70 bytes a request while its rows are read, and 200
-where some wait for others.
+sent is dropped under its status, and so is what the summary counts and no file holds. Kept are
+about 70 bytes a request while its rows are read, and 200 where some wait for others.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.record.archive import read_summary, recorded
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.segments import read_records
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
@@ -24,21 +25,17 @@ FORMAT = "run"
 _UNKNOWN = -1
 
 
-def is_run(path: str | Path) -> bool:
-    """Whether a path is the directory of a run, and no trace."""
-    return Path(path).is_dir()
-
-
 def sent_trace(folder: str | Path) -> Trace:
     """Look at a run as a trace.
 
     Raises:
-        InputError: There are no records in the directory.
+        InputError: There are no records in the directory, or its `summary.json` is none.
     """
     folder = Path(folder)
     segments = sorted((folder / "records").glob("*.jsonl"))
     if not segments:
         raise InputError("no run: there is no records/*.jsonl in it", folder)
+    summary = read_summary(folder)
     header = Header(schema=SCHEMA, source=Source(name=folder.resolve().name, format=FORMAT))
 
     def start(tally: Tally) -> Iterator[Row]:
@@ -52,6 +49,10 @@ def sent_trace(folder: str | Path) -> Trace:
         tally.rows_read += records.torn
         for _ in range(records.torn):
             tally.drop("torn_record")
+        if summary is not None:
+            for _ in range(recorded(summary) - records.found - records.torn):
+                tally.rows_read += 1
+                tally.drop("not_recorded")
         yield from table.rows()
 
     return Trace(header, start, path=folder, format=FORMAT)

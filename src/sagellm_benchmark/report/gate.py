@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sagellm_benchmark.errors import InputError, UsageError
 from sagellm_benchmark.metrics.slo import Slo, figure, gates, parse_slos
 from sagellm_benchmark.record.archive import Archive
+from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.report.comparison.comparability import Finding, findings
 from sagellm_benchmark.report.comparison.sides import Side
 from sagellm_benchmark.report.contracts import Contract
@@ -201,8 +202,8 @@ def _summary(archive: Archive, slos: tuple[Slo, ...]) -> Mapping[str, Any]:
         return archive.summary
     from sagellm_benchmark.metrics.goodput import goodput_of  # numpy
 
-    duration_s = archive.summary["duration_s"]
-    return {**archive.summary, "goodput": goodput_of(archive.every_record(), slos, duration_s)}
+    duration_s, records = archive.summary["duration_s"], archive.every(Outline)
+    return {**archive.summary, "goodput": goodput_of(records, slos, duration_s)}
 
 
 def _figure(slo: Slo, summary: Mapping[str, Any]) -> float | None:

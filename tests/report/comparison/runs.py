@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from record.directories import manifest as run_json
+from record.directories import write_manifest
 from record.outcomes import outcome, record
 from sagellm_benchmark.record.archive import open_archive
 from sagellm_benchmark.record.record import RequestRecord
@@ -34,7 +37,7 @@ def write_run(
         started: Second of the hour.
         manifest: Other keys of `run.json`.
         settings: Values of settings.
-        changes: Other keys of `summary.json`.
+        changes: Other keys of `summary.json`; of objects only what is named is replaced.
         records: What it recorded.
     """
     found = summary(run_id=folder.name)
@@ -44,28 +47,19 @@ def write_run(
     found["throughput"] = {key: value / scale for key, value in found["throughput"].items()}
     found["protocol_metrics"]["error_rate"] = 0.0
     found["verdict"] = {"state": "valid", "valid": True, "exit_code": 0, "reasons": []}
-    told = {
-        "schema": "sagellm.run/1",
-        "run_id": folder.name,
-        "version": "1",
-        "started_at": f"2026-11-23T08:{started // 60:02d}:{started % 60:02d}Z",
-        "settings": {
-            key: {"value": value} for key, value in ({"slo": []} | dict(settings or {})).items()
-        },
-        "seed": 0,
-        "salt": folder.name,
-        "prompt_rule": "words/1",
-        "tokenizer": None,
-        "schedule_digest": "d" * 64,
-        "trace": {"path": "t.jsonl", "sha256": "a" * 64},
-        "target": {"url": "http://one", "dialect": "openai"},
-        "server": {"version": None},
-        "system_declared": None,
-        "machine": {"system": "Linux", "cpus": 2},
-    }
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(told | dict(manifest or {})))
-    (folder / "summary.json").write_text(json.dumps(found | dict(changes or {})))
+    start = f"2026-11-23T08:{started // 60:02d}:{started % 60:02d}Z"
+    told = run_json(**{"run_id": folder.name, "started_at": start, **(manifest or {})})
+    for key, value in (settings or {}).items():
+        told["settings"][key] = {"value": value, "source": "cli"}
+    write_manifest(folder, told)
+    records = list(records)
+    if records:
+        found["counts"] = {**dict.fromkeys(found["counts"], 0), "planned": len(records)}
+        found["counts"] |= Counter(one.status for one in records)
+    for key, value in (changes or {}).items():
+        found[key] = found[key] | value if isinstance(value, dict) else value
+    found["verdict"]["valid"] = found["verdict"]["state"] != "invalid"
+    (folder / "summary.json").write_text(json.dumps(found))
     segment = SegmentWriter(folder / "records", "local")
     for one in records:
         segment.append(one)

@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from record.outcomes import outcome, record
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.report.comparison.differences import compare_sides
 from sagellm_benchmark.report.comparison.page import comparison_html, comparison_page
 from sagellm_benchmark.report.comparison.sides import Side
+from sagellm_benchmark.wire.states import Status
 
 from .runs import SLOWER, STEADY, replies, several, sides, write_run
 
@@ -121,8 +123,9 @@ def test_hostile_text_stays_text(tmp_path):
 
 def test_sides_without_one_ok_request_have_no_curves(tmp_path):
     """What is not there is left out; the page is whole."""
+    failed = [record(0, outcome(status=Status.TIMEOUT))]
     found = comparison_html(
-        compare_sides(sides([write_run(tmp_path / "x")], [write_run(tmp_path / "y")]))
+        compare_sides(sides(*([write_run(tmp_path / x, records=failed)] for x in "xy")))
     )
     assert "<figure" not in found
     assert found.rstrip().endswith("</html>")
@@ -130,7 +133,7 @@ def test_sides_without_one_ok_request_have_no_curves(tmp_path):
 
 def test_the_page_is_written_once(tmp_path):
     """The live page and the command write it the same way, and never over another file."""
-    groups = sides([write_run(tmp_path / "x", records=replies(5))], [write_run(tmp_path / "y")])
+    groups = sides(*([write_run(tmp_path / name, records=replies(5))] for name in "xy"))
     out = tmp_path / "c.html"
     comparison_page(groups, out)
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -15,7 +15,7 @@ from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.record.buckets import middle_us
-from sagellm_benchmark.record.glance import GlanceAtItl, glances
+from sagellm_benchmark.record.glance import GlanceAtItl
 from sagellm_benchmark.report.comparison.sides import Side
 
 PER_REQUEST = ("ttft_ms", "tpot_ms", "e2e_ms")
@@ -75,12 +75,13 @@ def samples(side: Side) -> Samples:
     """Read all records of a side.
 
     Raises:
-        InputError: A file of its records cannot be read, or holds what is no record.
+        InputError: A file of its records cannot be read, or holds what is no record; or they are
+            not those that its summary counts.
     """
     tables, itl = [], Histogram()
     for archive in side.archives:
         columns = Columns()
-        for record in glances(archive, GlanceAtItl):
+        for record in archive.every(GlanceAtItl):
             columns.outline(record)
             if record.measured:
                 _count(itl, record)

@@ -18,7 +18,7 @@ from sagellm_benchmark.metrics.histogram import Histogram
 from sagellm_benchmark.metrics.latency import Latencies
 from sagellm_benchmark.metrics.slo import Slo, parse_slos
 from sagellm_benchmark.record.archive import Archive
-from sagellm_benchmark.record.glance import GlanceAtGaps, glances
+from sagellm_benchmark.record.glance import GlanceAtGaps
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,11 @@ def measured(archive: Archive) -> Measured:
     """Read a run.
 
     Raises:
-        InputError: A file of its records cannot be read, or holds what is no record.
+        InputError: A file of its records cannot be read, or holds what is no record; or they are
+            not those that its summary counts.
     """
     columns, gaps, first_gaps = Columns(), Histogram(), array("d")
-    for record in glances(archive, GlanceAtGaps):
+    for record in archive.every(GlanceAtGaps):
         columns.outline(record)
         if not record.measured:
             continue

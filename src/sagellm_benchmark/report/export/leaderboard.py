@@ -18,6 +18,7 @@ import msgspec
 from sagellm_benchmark.config.system import KEYS, declared, keys_of, missing, to_write
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.record.archive import Archive
+from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.redact import redact
 from sagellm_benchmark.report.command import command_line
 from sagellm_benchmark.report.export.entry import Entry, checked
@@ -156,7 +157,7 @@ def _workload(archive: Archive, system: System) -> dict[str, Any]:
     settings, trace = archive.manifest["settings"], archive.manifest["trace"]
     path = None if trace is None or trace["path"] is None else Path(trace["path"]).name
     lengths = _Lengths()
-    for outline in archive.outlines():
+    for outline in archive.every(Outline):
         if outline.status == "ok" and not outline.warmup:
             lengths.add(outline)
     return {

@@ -25,7 +25,7 @@ from sagellm_benchmark.report.html.drawing import Chart
 from sagellm_benchmark.report.html.reading import Kind, Requests, read_requests
 from sagellm_benchmark.report.html.scene import Scene, make_scene, second
 from sagellm_benchmark.report.html.timelines import lag, timelines
-from sagellm_benchmark.report.rerun import rerun
+from sagellm_benchmark.report.rerun import quoted, rerun
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -55,6 +55,8 @@ def page(archive: Archive) -> str:
         group_head=groups.HEAD,
         records=figures.count(requests.latencies.table.size),
         torn=requests.torn,
+        shortage=archive.shortage(int(requests.latencies.table.size)),
+        merge=f"sagellm-benchmark merge {quoted(str(archive.directory))}",
         **_told(archive),
         **_shown(archive, requests),
     )
