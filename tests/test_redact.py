@@ -30,6 +30,8 @@ from sagellm_benchmark.redact import forms, mask, printable, redact, snippet
         '{"api_key": "hunter2secret"}',
         "https://host/?api_key=hunter2secret&x=1",
         "password=hunter2secret",
+        "/etc/passwd: hunter2secret",
+        "passwd: cannothunter2secret",
         "Bearer token-hunter2secret",
         "Authorization: Token hunter2secret",
         'said \\"api_key\\": \\"hunter2secret\\"',
@@ -54,6 +56,10 @@ def test_credentials_of_known_shapes_are_masked(text):
         "Connection failed: All connection attempts failed (code: ErrorCode.UNAVAILABLE)",
         "completion_tokens=17 of 20 tokens at http://127.0.0.1:8889/v1",
         "Basic validation failed",
+        "/etc/passwd: no directory: name a run's, as in runs/latest",
+        "/etc/passwd: no such directory",
+        "/etc/passwd: cannot be read: Permission denied",
+        "/etc/passwd: exists; choose another name or remove it",
     ],
 )
 def test_ordinary_messages_stay_as_they_are(text):

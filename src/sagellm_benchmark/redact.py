@@ -32,6 +32,8 @@ _LOOK = 8192
 _NAMES = r"(?:api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret|password|passwd)"
 _QUOTE = r"(?:\\{0,3}[\"']|&quot;|&#34;)?"
 _IS = rf"{_QUOTE}\s{{0,4}}(?:[=:]|%3[AaDd])\s{{0,4}}{_QUOTE}"
+# What our errors say behind the name of a file, which may be /etc/passwd.
+_OURS = r"(?:no\s|cannot be (?:read|written)\b|exists; choose\b)"
 _PATTERNS = (
     # user:password@ in a URL keeps its user
     (re.compile(r"(://[^/\s:@]{0,256}:)[^/\s@]{1,256}@"), rf"\1{MASK}@"),
@@ -45,7 +47,7 @@ _PATTERNS = (
     (re.compile(r"\b((?i:basic)\s+)(?=\S*[A-Z0-9=])[A-Za-z0-9+/_-]{6,}={0,2}"), rf"\1{MASK}"),
     (re.compile(r"\b(sk|pk|rk|hf|ghp|gsk)([-_])[A-Za-z0-9_\-]{6,}"), rf"\1\2{MASK}"),
     # key=value and "key": "value"
-    (re.compile(rf"(?i)({_NAMES}{_IS})(?!\*\*\*)[^\s\"',;&<>\\}}]+"), rf"\1{MASK}"),
+    (re.compile(rf"(?i)({_NAMES}{_IS})(?!\*\*\*|{_OURS})[^\s\"',;&<>\\}}]+"), rf"\1{MASK}"),
     # a scheme of its own may stand before the credential, several values in a cookie
     (
         re.compile(
