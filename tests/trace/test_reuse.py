@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sagellm_benchmark.trace.reuse as module
 from sagellm_benchmark.sim.prefix_cache import PrefixCache
 from sagellm_benchmark.trace.reuse import Reuse, _Sums
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
@@ -51,6 +53,16 @@ def test_each_size_is_the_cache_that_is_simulated(prompts, held):
     reuse = _reuse(prompts)
     assert reuse.hits(held).block == pytest.approx(_simulated(prompts, held))
     assert reuse.hits(held).token == pytest.approx(reuse.hits(held).block)
+
+
+@pytest.mark.parametrize("together", [1, 2, 7])
+@fixed
+@given(prompts=paths, held=st.integers(0, 40))
+def test_adding_up_on_the_way_changes_nothing(prompts, held, together):
+    """The curve is the same however often its steps are added up meanwhile."""
+    with patch.object(module, "_FEW", together):
+        reuse = _reuse(prompts)
+    assert reuse.curve([held, 99]) == _reuse(prompts).curve([held, 99])
 
 
 @fixed

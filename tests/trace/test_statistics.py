@@ -22,9 +22,8 @@ fixed = settings(derandomize=True, deadline=None)
 def test_quantiles_are_numpys(values):
     """Counting values gives the quantiles that numpy gives of all of them."""
     tokens = Tokens()
-    for value in values:
-        tokens.add(value)
-    tokens.add(None)
+    tokens.add(values[:9])
+    tokens.add([None, *values[9:]])
     expected = np.quantile(values, [0.5, 0.9, 0.99])
     described = tokens.described()
     assert [described[name] for name in ("p50", "p90", "p99")] == pytest.approx(expected.tolist())

@@ -4,7 +4,7 @@ In: rows in the order in which a cache meets them. Out: hits of blocks and of to
 without a bound and for any that holds so many blocks and forgets the longest unused first, of one
 prompt the last blocks first. A block is the same only where everything before it is the same, and a
 prompt is served from its start as far as it is held; of a last block that was shorter when it was
-met, as far as that went. Kept are 8 bytes a row and 16 of each distinct block; about 150 where the
+met, as far as that went. Kept are 8 bytes a row and 10 of each distinct block; about 150 where the
 file does not number its blocks from 0 as they appear.
 
 The sizes need no pass each. A block is still there if fewer distinct blocks than the cache holds
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BITS = 7
 _MASK = (1 << _BITS) - 1
+_FEW = 1 << 18  # spans that are held one by one
 
 
 class Hits(NamedTuple):
@@ -49,11 +50,12 @@ class Reuse:
         self._names = _Names()
         # Of each block: the row that used it last, and how many tokens of it were ever met.
         self._last = array("i")
-        self._met = array("i")
+        self._whole = array("H" if self.block_size < 1 << 16 else "i", (self.block_size,))
+        self._met = self._whole[:0]
         self._living = _Sums()
-        # By how many blocks a cache must hold for them: hits, as differences from one number to
-        # the next, and the tokens that those hits lack because a block is not full.
-        self._steps = array("i", (0, 0))
+        # By how many blocks a cache must hold for them: hits, and the tokens that those hits lack
+        # because a block is not full.
+        self._steps = _Steps()
         self._lacking: dict[int, int] = {}
 
     @property
@@ -87,10 +89,10 @@ class Reuse:
         import numpy as np
 
         at = np.minimum(sizes, self.distinct)
-        steps = np.frombuffer(self._steps, dtype=np.int32)
-        turns = np.flatnonzero(steps)  # few of many: the rest of the curve is straight
-        heights = steps[turns].astype(np.int64)
-        blocks = (at + 1) * _until(turns, heights, at) - _until(turns, heights * turns, at)
+        turns, heights = self._steps.settled()
+        blocks = (at + 1) * _until(turns, heights, at) - _until(
+            turns, turns * heights.astype(np.int64), at
+        )
         needed = np.array(sorted(self._lacking), dtype=np.int64)
         lacking = np.array([self._lacking[each] for each in needed.tolist()], dtype=np.int64)
         tokens = blocks * self.block_size - _until(needed, lacking, at)
@@ -104,13 +106,12 @@ class Reuse:
         """Count the hits of a path by what a cache must hold for them; they leave their place."""
         size, place = self.block_size, 0
         whole = tokens // size
-        rows = [self._last[block] for block in hits]
+        rows = list(map(self._last.__getitem__, hits))
         while place < len(hits):
             row = rows[place]
             many = rows.count(row)  # whoever used a block used what is before it: they are together
             newer = self._living.behind(row) + place
-            self._steps[newer + 1] += 1
-            self._steps[newer + many + 1] -= 1
+            self._steps.add(newer + 1, newer + many + 1)
             self._living.add(row, -many)
             if place + many > whole:
                 for at in range(max(place, whole), place + many):
@@ -135,8 +136,7 @@ class Reuse:
             last[block] = row
         if new:
             last.extend(array("i", (row,)) * new)
-            self._steps.extend(array("i", (0,)) * new)
-            self._met.extend(array("i", (size,)) * new)
+            self._met.extend(self._whole * new)
             self._met[-1] = _part(tokens, len(hits) + new - 1, size)
 
 
@@ -162,27 +162,39 @@ class _Names:
     def __len__(self) -> int:
         return len(self._before)
 
-    def numbered(self, ids: Sequence[int]) -> list[int]:
+    def numbered(self, ids: list[int]) -> list[int]:
         """The numbers of a path; new ones are the next, and follow all others."""
-        before, others, known = self._before, self._others, len(self)
-        path: list[int] = []
-        number = -1
+        before, known = self._before, len(self)
+        number, met = -1, 0
         for block_id in ids:
-            if 0 <= block_id < known and before[block_id] == number:
-                number = block_id
-            elif block_id == known and not others:
-                before.append(number)
-                number = block_id
-                known += 1
-            else:
-                number = self._other(number, block_id)
-                known = len(before)
+            if not 0 <= block_id < known or before[block_id] != number:
+                break
+            number = block_id
+            met += 1
+        if met == len(ids):
+            return ids
+        new = known + len(ids) - met
+        if self._others or ids[met:] != list(range(known, new)):
+            return self._looked_up(ids, met)
+        before.append(number)
+        before.extend(range(known, new - 1))
+        return ids
+
+    def _looked_up(self, ids: list[int], met: int) -> list[int]:
+        """The numbers of a path of which only the first are known to be their own."""
+        path = ids[:met]
+        number = path[-1] if path else -1
+        for block_id in ids[met:]:
+            number = self._number(number, block_id)
             path.append(number)
         return path
 
-    def _other(self, before: int, block_id: int) -> int:
-        """The number of a block where some are not their own."""
-        key, known = hash((before, block_id)), len(self)
+    def _number(self, before: int, block_id: int) -> int:
+        """The number of one block, whether it is its own or not."""
+        known = len(self)
+        if 0 <= block_id < known and self._before[block_id] == before:
+            return block_id
+        key = hash((before, block_id))
         if (number := self._others.get(key)) is not None:
             return number
         if block_id == known:
@@ -196,6 +208,44 @@ class _Names:
 def _part(tokens: int, block: int, size: int) -> int:
     """How many of a prompt's tokens are in one of its blocks."""
     return min(size, max(0, tokens - block * size))
+
+
+class _Steps:
+    """A sum of many spans of ones, as the places where it rises and falls.
+
+    Kept are 8 bytes of each such place, and 8 of each span since they were last added up.
+    """
+
+    def __init__(self) -> None:
+        self._first = array("i")
+        self._behind = array("i")
+        self._most = _FEW
+        self._known: tuple[np.ndarray, np.ndarray] | None = None
+
+    def add(self, first: int, behind: int) -> None:
+        """Add one to all places from the first up to the one behind the last."""
+        self._first.append(first)
+        self._behind.append(behind)
+        if len(self._first) == self._most:
+            self._most = max(_FEW, self.settled()[0].size)
+
+    def settled(self) -> tuple[np.ndarray, np.ndarray]:
+        """The places where the sum changes, ascending, and by how much, shape (places,) both."""
+        import numpy as np
+
+        none = np.zeros(0, dtype=np.int32)
+        places, heights = self._known or (none, none)
+        one = np.ones(len(self._first), dtype=np.int32)
+        places = np.concatenate((places, self._first, self._behind), dtype=np.int32)
+        heights = np.concatenate((heights, one, -one))
+        self._first, self._behind = array("i"), array("i")
+        order = np.argsort(places, kind="stable")
+        places, heights = places[order], heights[order]
+        starts = np.flatnonzero(np.diff(places, prepend=-1))
+        heights = np.add.reduceat(heights, starts) if starts.size else none
+        changing = heights != 0
+        self._known = places[starts][changing], heights[changing]
+        return self._known
 
 
 class _Sums:

@@ -7,6 +7,7 @@ row in a session, and of each think time.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -21,12 +22,13 @@ class Sessions:
         self._rows = array("q")  # hashes: a million sessions' names would take 100 MB
         self._think = array("d")
 
-    def add(self, row: Row) -> None:
-        """Take a row."""
-        if row.session_id is not None:
-            self._rows.append(hash(row.session_id))
-        if row.think_time_s is not None:
-            self._think.append(row.think_time_s)
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take the next rows."""
+        for row in rows:
+            if row.session_id is not None:
+                self._rows.append(hash(row.session_id))
+            if row.think_time_s is not None:
+                self._think.append(row.think_time_s)
 
     def turns(self) -> Sample:
         """Rows of each session; empty without sessions."""

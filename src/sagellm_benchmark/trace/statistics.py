@@ -8,19 +8,23 @@ token counts are kept once a value, and rows never. A figure that the rows do no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sagellm_benchmark.trace.arrivals import Arrivals
 from sagellm_benchmark.trace.garbage import collected_seldom
 from sagellm_benchmark.trace.reuse import Reuse
+from sagellm_benchmark.trace.row import Row
 from sagellm_benchmark.trace.samples import Sample
 from sagellm_benchmark.trace.sessions import Sessions
 from sagellm_benchmark.trace.source import Trace
 
 CACHE_TOKENS = (100_000, 1_000_000, 10_000_000)
 """Sizes of the prefix caches that are looked at if none is asked for."""
+
+_BLOCK = 64  # rows looked at together: a call a row costs more than what it does
 
 
 class Tokens:
@@ -29,10 +33,9 @@ class Tokens:
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
 
-    def add(self, tokens: int | None) -> None:
-        """Count a row; one that does not say how many is left out."""
-        if tokens is not None:
-            self._counts[tokens] += 1
+    def add(self, tokens: Iterable[int | None]) -> None:
+        """Count rows; those that do not say how many are left out."""
+        self._counts.update(each for each in tokens if each is not None)
 
     def sample(self) -> Sample:
         """Their distribution; empty if no row said."""
@@ -54,6 +57,16 @@ class Traffic:
     inputs: Tokens = field(default_factory=Tokens)
     outputs: Tokens = field(default_factory=Tokens)
     sessions: Sessions = field(default_factory=Sessions)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take the next rows."""
+        self.rows += len(rows)
+        self.inputs.add([row.input_tokens for row in rows])
+        self.outputs.add([row.output_tokens for row in rows])
+        self.arrivals.add([row.arrival_time_s for row in rows])
+        self.sessions.add(rows)
+        for row in rows:
+            self.reuse.add(row)
 
     def figures(self, cache_tokens: Sequence[int] = CACHE_TOKENS) -> dict[str, Any]:
         """Describe it.
@@ -105,14 +118,9 @@ def observe(trace: Trace) -> Traffic:
     """
     traffic = Traffic(trace, Reuse(trace.header))
     with collected_seldom():
-        for row in trace.rows():
-            traffic.rows += 1
-            traffic.inputs.add(row.input_tokens)
-            traffic.outputs.add(row.output_tokens)
-            traffic.sessions.add(row)
-            traffic.reuse.add(row)
-            if row.arrival_time_s is not None:
-                traffic.arrivals.add(row.arrival_time_s)
+        rows = trace.rows()
+        while block := list(islice(rows, _BLOCK)):
+            traffic.add(block)
     return traffic
 
 
