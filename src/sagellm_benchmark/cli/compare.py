@@ -8,13 +8,12 @@ records are told in another tool's terms, also of a single run.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagellm_benchmark.cli.window import window
 from sagellm_benchmark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -126,10 +125,7 @@ def _defined(args: argparse.Namespace, sides: list[Side]) -> int:
 
 
 def _print(text: Callable[[int, bool], str]) -> None:
-    """For a terminal as wide as it is and in colours; for a file plain."""
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    width = (shutil.get_terminal_size().columns or PLAIN_WIDTH) if terminal else PLAIN_WIDTH
-    sys.stdout.write(text(width, terminal and "NO_COLOR" not in os.environ))
+    sys.stdout.write(text(*window(PLAIN_WIDTH)))
 
 
 def _print_json(content: Any) -> None:

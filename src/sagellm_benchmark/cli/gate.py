@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagellm_benchmark.cli.window import window
 from sagellm_benchmark.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -176,9 +176,8 @@ def _say(gate: Gate, args: argparse.Namespace) -> None:
         return
     from sagellm_benchmark.report.gate_text import gate_text
 
-    terminal = sys.stdout.isatty()
-    width = (shutil.get_terminal_size().columns or PLAIN_WIDTH) if terminal else PLAIN_WIDTH
-    text = gate_text(gate, width=width, color=terminal and "NO_COLOR" not in os.environ)
+    width, color = window(PLAIN_WIDTH)
+    text = gate_text(gate, width=width, color=color)
     if not args.github:
         sys.stdout.write(text)
         return

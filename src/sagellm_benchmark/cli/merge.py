@@ -13,11 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagellm_benchmark.cli.window import window
 from sagellm_benchmark.errors import UsageError
 
 if TYPE_CHECKING:
     from sagellm_benchmark.record.merging import Assembly
 
+PLAIN_WIDTH = 100
 _DESCRIPTION = """\
 Put together the records of one run: DIR/records/*.jsonl and DIR/workers/*/*.jsonl of every DIR,
 each request once, and write its summary into the first DIR. A DIR is a run's directory, or a
@@ -68,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
     print(_counted(assembly))
-    print(summary_text(summary, width=100, color=False, run_dir=str(args.out or out)), end="")
+    width, color = window(PLAIN_WIDTH)
+    print(summary_text(summary, width=width, color=color, run_dir=str(args.out or out)), end="")
     return verdict["exit_code"]
 
 

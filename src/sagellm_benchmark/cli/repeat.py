@@ -8,8 +8,6 @@ drifts meanwhile hits both alike. A signal ends the run that is on in good order
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sagellm_benchmark.cli.window import window
 from sagellm_benchmark.config import values
 from sagellm_benchmark.config.hosts import check_hosts
 from sagellm_benchmark.config.option import Option
@@ -227,7 +226,5 @@ def _conclude(parent: Path, turns: Sequence[Turn], hosts: Sequence[str]) -> None
             sides.append(Side(letter.upper(), host, archives))
     if not sides:
         return
-    terminal = sys.stdout.isatty()
-    width = (shutil.get_terminal_size().columns or PLAIN_WIDTH) if terminal else PLAIN_WIDTH
-    color = terminal and "NO_COLOR" not in os.environ
+    width, color = window(PLAIN_WIDTH)
     print(f"\n{series_text(sides, parent, width=width, color=color)}", end="", flush=True)
