@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from sagellm_benchmark.clock import utc
+from sagellm_benchmark.errors import InputError
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.metrics.server import server_metrics
 from sagellm_benchmark.metrics.slo import parse_slos
@@ -69,6 +70,9 @@ def recover(
         start: Its second 0.
         found: What was put together; goes into the summary under `merged`.
         scrapes: What servers said of themselves; read where the run did not end.
+
+    Raises:
+        InputError: The manifest's thresholds are none.
     """
     records = len(columns.table())
     servers = server_metrics(scrapes) if own is None else own.get("server_metrics", ())
@@ -102,9 +106,17 @@ def _facts(
         slos=parse_slos(settings["slo"]["value"]),
         generator={} if own is None else _generator(own["generator"]),
         dialect=manifest["target"]["dialect"],
-        thresholds=msgspec.convert(manifest["thresholds"], Thresholds),
+        thresholds=_thresholds(manifest),
         clock_bound_ms=None if own is None else own["fidelity"].get("clock_bound_ms"),
     )
+
+
+def _thresholds(manifest: Mapping[str, Any]) -> Thresholds:
+    try:
+        return msgspec.convert(manifest["thresholds"], Thresholds)
+    except msgspec.ValidationError as error:
+        said = f"no thresholds of a verdict: {error} - at `$.thresholds`"
+        raise InputError(said, f"run.json of {manifest['run_id']}") from None
 
 
 def _started_at(manifest: Mapping[str, Any], own: Mapping[str, Any] | None, start: Start) -> str:

@@ -122,7 +122,7 @@ class Manifest(msgspec.Struct):
     system_declared: dict[str, Any] | None
     machine: Machine
     versions: dict[str, str]
-    thresholds: dict[str, float]
+    thresholds: dict[str, Any]
     ended_at: str | None = None
 
 

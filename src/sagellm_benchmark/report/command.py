@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from sagellm_benchmark.config import values
 from sagellm_benchmark.config.option import Option
 from sagellm_benchmark.config.options import OPTIONS
+from sagellm_benchmark.errors import InputError
 
 _NOT_GIVEN = ("default", "workload")
 _OWN = ("trace", "run_id", "plan")
@@ -31,12 +34,15 @@ def command_line(manifest: Mapping[str, Any]) -> str:
     Args:
         manifest: `run.json`. Of a user's own tasks it knows neither the file nor the number of
             users; words in capitals stand for them.
+
+    Raises:
+        InputError: A setting has no value of its option.
     """
     settings = manifest["settings"]
     words = [*_program(settings), "--host", settings["host"]["value"]]
     for option in OPTIONS:
         if option.key not in _OWN and _given(settings, option.key):
-            words += _option(option, settings[option.key]["value"])
+            words += _option(option, _checked(manifest, option))
     for key, flag in _LOCUSTS.items():
         if _given(settings, key):
             words += [flag, f"{_plain(settings[key]['value'])}s"]
@@ -61,10 +67,21 @@ def _given(settings: Mapping[str, Any], key: str) -> bool:
     )
 
 
+def _checked(manifest: Mapping[str, Any], option: Option) -> Any:
+    """An option's value, of the form that its writer takes."""
+    form, _ = _FORMS.get(option.parse, _PLAIN)  # type: ignore[arg-type]  # a switch has no parser
+    value = manifest["settings"][option.key]["value"]
+    try:
+        return msgspec.convert(value, list[form] if option.repeat else form)  # type: ignore[valid-type]
+    except msgspec.ValidationError as error:
+        said = f"no value of {option.flag}: {error} - at `$.settings.{option.key}.value`"
+        raise InputError(said, f"run.json of {manifest['run_id']}") from None
+
+
 def _option(option: Option, value: Any) -> list[str]:
     if option.parse is None:
         return [option.flag] if value else []
-    write = _WRITERS.get(option.parse, _plain)
+    _, write = _FORMS.get(option.parse, _PLAIN)
     words: list[str] = []
     for item in value if option.repeat else [value]:
         text = write(item)
@@ -94,10 +111,11 @@ def _amount(value: tuple[str, float]) -> str:
     return f"{_plain(float(amount))}{unit}"
 
 
-_WRITERS: dict[Callable[[str], Any], Callable[[Any], str]] = {
-    values.pairs: _pairs,
-    values.json_object: _json,
-    values.warmup: _amount,
-    values.patience: _amount,
+_PLAIN: tuple[Any, Callable[[Any], str]] = (str | int | float | bool, _plain)
+_FORMS: dict[Callable[[str], Any], tuple[Any, Callable[[Any], str]]] = {
+    values.pairs: (dict[str, str], _pairs),
+    values.json_object: (dict[str, Any], _json),
+    values.warmup: (tuple[str, float], _amount),
+    values.patience: (tuple[str, float], _amount),
 }
-"""How a value becomes the text that was parsed, where it is more than the text or a number."""
+"""What a value is and how it becomes the text that was parsed, where it is more than that text."""
