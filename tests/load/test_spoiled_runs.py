@@ -116,7 +116,7 @@ def test_what_a_stopped_target_costs_is_in_the_latencies_from_due(cap, tmp_path)
         assert counts["dropped"] >= 60
         assert any("were dropped: as many as --max-in-flight" in line for line in summary["notes"])
     assert summary["goodput"]["fraction"] == pytest.approx(counts["ok"] / 500)
-    if not blamed(run.run)[0]:
+    if summary["fidelity"]["dispatch_lag_ms"]["p99"] < 5:  # nobody else held the processor
         assert not any("the generator" in line for line in summary["notes"])
 
 
