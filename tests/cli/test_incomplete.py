@@ -43,7 +43,7 @@ COUNTING = (
     ("compare", "r", "--definitions", "protocol"),
     ("compare", "whole", "r", "--html", "page.html"),
     ("export", "r", "--to", "leaderboard", "--system", "system.yaml", "--out", "entry.json"),
-    ("gate", "r", "--slo", "ttft_ms<=500", "--slo", "goodput.fraction>=0.9"),
+    ("gate", "r", "--slo", "ttft_ms<=500", "--slo", "goodput.fraction>=0"),
 )
 """Commands whose figures come of the records."""
 

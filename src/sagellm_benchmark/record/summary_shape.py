@@ -26,6 +26,12 @@ class Block(msgspec.Struct):
     p999: Number
     max: Number
 
+    def __post_init__(self) -> None:
+        """Only of no values there is nothing to say."""
+        told = (self.mean, self.min, self.p50, self.p90, self.p95, self.p99, self.p999, self.max)
+        if self.count and None in told:
+            raise ValueError(f"there are {self.count} values, and one of their statistics is null")
+
 
 class Latency(msgspec.Struct):
     """Every latency."""
@@ -206,7 +212,7 @@ class Stall(msgspec.Struct):
 class Pauses(msgspec.Struct):
     """Garbage collections."""
 
-    max_ms: Number
+    max_ms: float
 
 
 class Files(msgspec.Struct):
@@ -226,7 +232,7 @@ class Ports(msgspec.Struct):
 class Disk(msgspec.Struct):
     """What the records cost."""
 
-    write_max_ms: Number
+    write_max_ms: float
 
 
 class Generator(msgspec.Struct):
@@ -260,7 +266,7 @@ class Figure(msgspec.Struct):
     """A figure that a server told."""
 
     value: float
-    unit: str | None = None
+    unit: str | None
 
 
 class Page(msgspec.Struct):
@@ -269,6 +275,8 @@ class Page(msgspec.Struct):
     name: str
     kind: str
     figures: dict[str, Figure]
+    untold: list[str]
+    notes: list[str]
 
 
 class Summary(Common, kw_only=True):

@@ -11,6 +11,7 @@ from sagellm_benchmark.metrics.paired import compare_groups, holm
 from sagellm_benchmark.report.comparison.differences import compare_sides
 from sagellm_benchmark.report.comparison.figures import named_figures
 
+from ..summaries import block
 from .runs import SLOWER, STEADY, several, sides, write_run
 
 
@@ -116,7 +117,7 @@ def test_what_no_run_measured_has_no_row(tmp_path):
     assert len(comparison.rows) == 2
     for folder in (x, y):
         found = json.loads((folder / "summary.json").read_text())
-        found["latency"]["connect_ms"]["p99"] = None
+        found["latency"]["connect_ms"] = block(0, 0)
         (folder / "summary.json").write_text(json.dumps(found))
     comparison = compare_sides(sides([x], [y]), named_figures(["ttft_ms.p50", "connect_ms.p99"]))
     assert [row.figure.name for row in comparison.rows] == ["ttft_ms.p50"]
@@ -128,7 +129,7 @@ def test_a_table_has_what_one_of_its_two_sides_has(tmp_path):
     x, y, z = (write_run(tmp_path / name) for name in "xyz")
     for folder in (x, y):
         found = json.loads((folder / "summary.json").read_text())
-        found["latency"]["ttft_ms"]["p50"] = None
+        found["latency"]["ttft_ms"] = block(0, 0)
         (folder / "summary.json").write_text(json.dumps(found))
     comparison = compare_sides(sides([x], [y], [z]), named_figures(["ttft_ms.p50", "itl_ms.p50"]))
     assert [len(comparison.rows_of(place)) for place in range(2)] == [1, 2]
