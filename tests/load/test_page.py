@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from tests.load.processes import (
     free_port,
     load,
     made,
+    target,
     to,
     wait_for,
 )
@@ -28,6 +30,7 @@ LOCUST = tuple(int(part) for part in version("locust").split(".")[:2])
 CHANGE = b"" if LOCUST >= (2, 47) else None
 """What goes with a request that changes something: before Locust 2.47 the page used GET."""
 HERE = socket.gethostname()
+USERS = "from sagellm_benchmark.users import ReplayUser\n"
 LONG = made(requests=400, rate=40)
 
 
@@ -325,6 +328,33 @@ def test_a_wrong_value_in_the_form_is_said(session):
     run = newest(process, before + 1, records=1)
     page.stop()
     assert run.states["ok"] > 0
+
+
+def test_stop_while_a_run_is_being_started(tmp_path):
+    """Start waits for a target that stands still: Stop ends the wait, and the next Start works."""
+    with target(tmp_path / "target") as whom:
+        port = free_port()
+        options = ("--web-port", port, "--web-host", "127.0.0.1", *made(requests=5, rate=50))
+        with load(tmp_path, *options, *to(whom), file=USERS) as process:
+            page = Page(port, whom.url)
+            wait_for(page.serves, process)
+            whom.process.send_signal(signal.SIGSTOP)
+            assert page.start()["success"]
+            wait_for(lambda: page.get("/llm/series")["state"] == "preparing", process)
+            assert "is being started" in page.start()["message"]
+            assert page.stop()["success"]
+            told = page.get("/llm/series")
+            assert (told["state"], told["message"]) == (
+                "refused",
+                "stopped before any load was sent",
+            )
+            whom.process.send_signal(signal.SIGCONT)
+            assert process.runs == []
+            wait_for(lambda: page.start()["success"], process)
+            wait_for(lambda: page.get("/llm/series")["state"] == "finished", process)
+            books_agree(process.run, whom)
+            assert process.run.states == {"ok": 5}
+            assert "Traceback" not in process.err
 
 
 def test_a_start_on_top_of_a_run_is_refused(session, slow):

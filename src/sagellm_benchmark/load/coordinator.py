@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -23,6 +22,7 @@ from sagellm_benchmark.load.carried import Carried
 from sagellm_benchmark.load.cluster.course import Course
 from sagellm_benchmark.load.cluster.post import MasterPost
 from sagellm_benchmark.load.cluster.toll import Toll
+from sagellm_benchmark.load.departure import end, leave
 from sagellm_benchmark.load.dispatch import Role, dispatcher
 from sagellm_benchmark.load.finish import EXIT_UNUSABLE, EXIT_USAGE, finish, tell
 from sagellm_benchmark.load.identity import Identity
@@ -38,7 +38,9 @@ from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.scraper import Scraper
 from sagellm_benchmark.load.signals import Signals
 from sagellm_benchmark.load.single import Single
+from sagellm_benchmark.load.start import Start
 from sagellm_benchmark.load.vitals import Vitals
+from sagellm_benchmark.load.waiting import Waiting
 from sagellm_benchmark.load.watcher import Watcher
 from sagellm_benchmark.metrics.columns import Columns
 from sagellm_benchmark.record.record import RequestRecord
@@ -57,7 +59,7 @@ class Coordinator:
     Attributes:
         watchers: Whoever is told of runs.
         vitals: How the run that is on is doing; the last one's, where none is.
-        prepared: The first run, until it starts.
+        waiting: The first run, until it starts.
     """
 
     def __init__(self, environment: Environment, sources: Mapping[str, str]) -> None:
@@ -67,7 +69,7 @@ class Coordinator:
         self.run: Carried | None = None
         self.watchers: list[Watcher] = []
         self.vitals: Vitals | Toll | None = None
-        self.prepared: Prepared | None = None
+        self.waiting = Waiting(environment)
         self._load: Single | Course | None = None
         self._post: MasterPost | None = None
         self._course: Course | None = None
@@ -79,9 +81,9 @@ class Coordinator:
         self._ending = False
         self._finished = Event()
         self._finished.set()
-        self._starts = 0
         self._broken: str | None = None
         self._finishing: gevent.Greenlet | None = None
+        self._start = Start()
         self._signals = Signals(self)
 
     def initialise(self) -> None:
@@ -105,9 +107,11 @@ class Coordinator:
         if prepared is None:
             say("No trace is named: choose one in the page, at /llm; nothing is sent before that.")
         elif environment.parsed_options.headless or environment.parsed_options.autostart:
-            self.prepared = replace(prepared, identity=identities.claim(prepared.settings))
+            self.waiting.hold(prepared)
+            if self._post is not None:
+                self.waiting.expect_workers()
         if environment.web_ui is not None:
-            guard(environment, self.inputs, self._busy)
+            guard(environment, self.inputs, self._busy, self._call_off)
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
@@ -119,21 +123,33 @@ class Coordinator:
     # Start
 
     def _on_test_start(self, **_: Any) -> None:
-        self._finished.wait()
-        for watcher in self.watchers:
-            watcher.preparing()
+        self._spawn(self._prepare).join()
+
+    def _prepare(self) -> None:
+        identity = None
         try:
-            prepared, self.prepared = self.prepared or prepare(self.inputs), None
-            again = self._starts > 0
-            identity = prepared.identity or identities.claim(prepared.settings, again=again)
+            with self._start:
+                self._finished.wait()
+                for watcher in self.watchers:
+                    watcher.preparing()
+                prepared = self.waiting.take() or prepare(self.inputs)
+                again = self._manifest is not None  # one has been started before
+                identity = prepared.identity or identities.claim(prepared.settings, again=again)
+                self._ending = False
+                run, columns = self._gather(prepared, identity)
         except UsageError as error:
+            if self._course is not None:
+                self._course.call_off()
+                self._course = None
+            if identity is not None:
+                identities.give_up(identity)
             self._refuse(error)
             return
-        self._starts += 1
-        self._ending = False
-        self._spawn(self._begin, prepared, identity).join()
+        identities.point_latest(identity)
+        self._begin(run, prepared, columns)
 
-    def _begin(self, prepared: Prepared, identity: Identity) -> None:
+    def _gather(self, prepared: Prepared, identity: Identity) -> tuple[Carried, Columns]:
+        """Make the run; its workers, if it has any, are ready for it."""
         columns = Columns()
         listeners = (columns.add, *(watcher.add for watcher in self.watchers))
         run = prepared.run(
@@ -149,18 +165,14 @@ class Coordinator:
         self._manifest.write()
         if isinstance(run, Course):
             self._course = self._load = run
-            try:
-                run.gather(self.inputs.shared(), self._manifest.read())
-            except UsageError as error:
-                self._course = None
-                identities.give_up(identity)
-                self._refuse(error)
-                return
+            run.gather(self.inputs.shared(), self._manifest.read())
         else:
             self._load = Single(self.environment, run, self.role, self._broke)
+        return run, columns
+
+    def _begin(self, run: Carried, prepared: Prepared, columns: Columns) -> None:
         self._outage = Outage(self._manifest.thresholds.connect_errors)
         self._aborted = None
-        identities.point_latest(identity)
         run.scraper = Scraper(prepared.pages, run)
         self.run, self._columns = run, columns
         self._finished.clear()
@@ -171,6 +183,13 @@ class Coordinator:
         run.scraper.begin()
         if not self._ending:
             self._spawn(self._drive, self._load)
+
+    def _call_off(self) -> None:
+        """Stop a run that is being started, of which Locust knows nothing yet."""
+        self._start.interrupt()
+        if self.run is not None and self.environment.runner.state == STATE_INIT:
+            self._on_test_stopping()
+            self._on_test_stop()
 
     def _on_letter(self, key: str, data: bytes) -> None:
         """A worker's letter."""
@@ -202,7 +221,7 @@ class Coordinator:
         self.environment.process_exit_code = EXIT_UNUSABLE
         if greenlet is self._finishing:
             self._finished.set()
-        gevent.spawn(self.quit)
+        gevent.spawn(leave, self.environment)
 
     def _refuse(self, error: UsageError) -> None:
         """A start from the page that cannot be: say so there and here, and stop."""
@@ -214,19 +233,19 @@ class Coordinator:
             watcher.refused(words)
         if self.environment.parsed_options.headless:
             self.environment.process_exit_code = EXIT_USAGE
-            gevent.spawn(self.quit)
+            gevent.spawn(leave, self.environment)
         else:
             gevent.spawn(runner.stop)
 
     def _drive(self, load: Single | Course) -> None:
         """Send the whole plan, then end the test; a user's own tasks end when Locust says."""
         if load.drive() and not self._ending:
-            self.end()
+            end(self.environment)
 
     def _busy(self) -> str | None:
         """Why the page cannot start a run now."""
         if self.run is None:
-            return None
+            return "a run is being started: stop it first" if self._start.on else None
         if self._ending:
             return (
                 f"the last run is ending, {self.run.in_flight} requests are on the wire "
@@ -254,7 +273,7 @@ class Coordinator:
         self.clear_line()
         log.error("%s: no more requests are sent", reason)
         self._load.stop()
-        gevent.spawn(self.end)
+        gevent.spawn(end, self.environment)
 
     def clear_line(self) -> None:
         """Make room on the terminal for a line that is none of the live view's."""
@@ -262,23 +281,6 @@ class Coordinator:
             self._live.clear()
 
     # End
-
-    def end(self) -> None:
-        """End the test as Locust would: quit without the page, stop with it."""
-        environment, options = self.environment, self.environment.parsed_options
-        if options.headless:
-            environment.runner.quit()
-            return
-        environment.runner.stop()
-        if options.autostart and options.autoquit >= 0:
-            gevent.sleep(options.autoquit)
-            self.quit()
-
-    def quit(self) -> None:
-        """Leave, page and all."""
-        self.environment.runner.quit()
-        if self.environment.web_ui:
-            self.environment.web_ui.stop()
 
     def _on_test_stopping(self, **_: Any) -> None:
         """The barrier: whoever stops the test waits here until nothing is on the wire."""
@@ -320,10 +322,8 @@ class Coordinator:
     def _on_quitting(self, **_: Any) -> None:
         """Locust is leaving and reads the exit code next: the run must be over by then."""
         runner: Any = self.environment.runner
-        if runner.state == STATE_INIT and self.run is not None:
-            self._on_test_stopping()  # the start is under way, and Locust stops no such thing
-            self._on_test_stop()
-        elif runner.state not in (STATE_INIT, STATE_STOPPED, STATE_STOPPING):
+        self._call_off()
+        if runner.state not in (STATE_INIT, STATE_STOPPED, STATE_STOPPING):
             alone = isinstance(runner, LocalRunner)
             runner.stop(**({} if alone else {"send_stop_to_client": False}))
         self._finished.wait()

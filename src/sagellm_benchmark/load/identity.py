@@ -67,7 +67,15 @@ def claim(settings: Settings, *, again: bool = False) -> Identity:
 
 def give_up(identity: Identity) -> None:
     """Take away the directory of a run that was not started: nothing in it is worth keeping."""
-    shutil.rmtree(identity.directory)
+    # Workers on this disk take their parts of it away at the same time.
+    shutil.rmtree(identity.directory, ignore_errors=True)
+
+
+def withdraw(identity: Identity, records: Path) -> None:
+    """Take away a worker's part of a run that it did not begin; whatever others have stays."""
+    shutil.rmtree(records, ignore_errors=True)
+    if {path.name for path in identity.directory.rglob("*")} <= {"run.json", records.parent.name}:
+        shutil.rmtree(identity.directory, ignore_errors=True)
 
 
 def _try_room(directory: Path) -> None:

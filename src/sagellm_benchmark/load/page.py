@@ -45,13 +45,19 @@ _HEADERS = [
 Headers = list[tuple[str, str]]
 
 
-def guard(environment: Environment, inputs: Inputs, busy: Callable[[], str | None]) -> None:
+def guard(
+    environment: Environment,
+    inputs: Inputs,
+    busy: Callable[[], str | None],
+    call_off: Callable[[], None],
+) -> None:
     """Refuse from now on what the page may not do; say so where others can reach it.
 
     Args:
         environment: Locust's, with a page.
         inputs: The targets that the page may name, and the traces.
         busy: Why no run can start now, or None.
+        call_off: Ends a run that is being started.
     """
     options, app = environment.parsed_options, environment.web_ui.app
     names = _own_names(options.web_host, options.web_host_display_name)
@@ -67,6 +73,8 @@ def guard(environment: Environment, inputs: Inputs, busy: Callable[[], str | Non
         elif endpoint == "swarm":
             reason = _bad_form(environment, inputs) or busy()
         else:
+            if endpoint == "stop":
+                call_off()
             return None
         if reason is not None:
             return _no(environment, reason)

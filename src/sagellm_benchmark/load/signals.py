@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import gevent
 
+from sagellm_benchmark.load.departure import leave
 from sagellm_benchmark.load.files import write_html
-from sagellm_benchmark.load.finish import EXIT_UNUSABLE, EXIT_USAGE
-from sagellm_benchmark.load.identity import give_up
+from sagellm_benchmark.load.finish import EXIT_UNUSABLE
 
 if TYPE_CHECKING:
     from sagellm_benchmark.load.coordinator import Coordinator
@@ -48,13 +48,15 @@ class Signals:
     def _interrupt(self) -> None:
         if self._note("SIGINT"):
             self._call_off()
-            self._coordinator.quit()
+            leave(self._coordinator.environment)
 
     def _terminate(self) -> None:
         self._note("SIGTERM")
         self._call_off()
         if self._coordinator.environment.shape_class is not None:
-            self._coordinator.quit()  # Locust takes SIGTERM only after the shape has ended
+            leave(
+                self._coordinator.environment
+            )  # Locust takes SIGTERM only after the shape has ended
 
     def _note(self, name: str) -> bool:
         """Count the signal.
@@ -80,12 +82,7 @@ class Signals:
 
     def _call_off(self) -> None:
         """End a run that waits for its workers: Locust would go on to wait for them."""
-        prepared, self._coordinator.prepared = self._coordinator.prepared, None
-        if prepared is not None:
-            self._coordinator.environment.runner.quit()
-            give_up(prepared.identity)
-            print("error: interrupted before any load was sent", file=sys.stderr, flush=True)
-            raise SystemExit(EXIT_USAGE)
+        self._coordinator.waiting.call_off("interrupted before any load was sent")
 
     def _leave(self, name: str) -> NoReturn:
         """Leave at once: what is recorded is kept, and the terminal is as Locust found it."""

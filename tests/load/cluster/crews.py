@@ -65,6 +65,7 @@ class Hand:
     Attributes:
         sent: Numbers of the rows that it sent, in order, each with the time.
         most: The most that it had in flight.
+        finishing: It was told to end.
     """
 
     def __init__(self, stage, key, *, offset_ns, takes_ns, gets_ready=True, problem=None):
@@ -87,7 +88,7 @@ class Hand:
         self._segment = b""
         self._posted = self._there = 0
         self._planned = 0
-        self._finishing = self._done = False
+        self.finishing = self._done = False
         self._beaten_ns = stage.now_ns
         self._pulsed_ns = 0
         self._held_back = False
@@ -129,7 +130,7 @@ class Hand:
                 if not allowed:
                     self.alive = False
             case Finish():
-                self._finishing = True
+                self.finishing = True
 
     def wake(self):
         """Sleep is over."""
@@ -148,7 +149,7 @@ class Hand:
         self._beaten_ns = self._now
         while self._flying and self._flying[0][0] <= self._now:
             self._end(heappop(self._flying)[1])
-        if not self._finishing and not self._held_back:
+        if not self.finishing and not self._held_back:
             self._begin_what_is_due()
         self._report()
 
@@ -211,7 +212,7 @@ class Hand:
             )
         waits = self._feed.dependents is not None and self._feed.dependents.rows
         over = self._feed.over and not waits and not self._due
-        if (self._finishing or over) and not self._flying and self._there == len(self._segment):
+        if (self.finishing or over) and not self._flying and self._there == len(self._segment):
             self._done = True
             nothing = msgspec.to_builtins(Histogram().counts())
             self._send(

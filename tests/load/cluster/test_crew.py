@@ -250,3 +250,18 @@ def test_whatever_happens_each_row_is_sent_once_at_most(deeds, workers, kind, de
     assert stage.planned() == len(settled)
     if any(each.state is State.DONE for each in stage.crew.members.values()):
         assert len(settled) == 160, "somebody was left to send the rest"
+
+
+def test_a_run_that_is_called_off_keeps_nobody_ready():
+    """Ended before it begins: whoever got ready, or is about to, is told, and it is over."""
+    stage = Stage(steady(10))
+    stage.join("w0")
+    stage.join("w1", gets_ready=False)
+    for _ in range(50):
+        stage.step()
+    assert not stage.crew.over
+    stage.crew.finish(0.0, stage.now_ns)
+    assert stage.crew.over
+    stage.step()
+    assert all(hand.finishing for hand in stage.hands.values())
+    assert stage.sent() == {}

@@ -316,6 +316,45 @@ def test_the_page_starts_workers_again(tmp_path, fast):
         assert "Traceback" not in process.err
 
 
+def test_stop_while_workers_get_ready(tmp_path, fast):
+    """Start waits for a worker that stands still: Stop ends that, and the next Start is whole."""
+    port = free_port()
+    web = ("--web-port", port, "--web-host", "127.0.0.1")
+    options = (*web, *made(requests=40, rate=40), *to(fast))
+    with cluster(tmp_path, *options, page=True, file=USERS) as found:
+        page, process = Page(port, fast.url), found.coordinator
+        wait_for(page.serves, process)
+        wait_for(lambda: len(page.stats["workers"]) == 2, process)
+        found.workers[1].process.send_signal(signal.SIGSTOP)
+        assert page.start()["success"]
+        wait_for(lambda: own_folders(found.workers[0]), process)
+        assert page.get("/llm/series")["state"] == "preparing"
+        assert "is being started" in page.start()["message"]
+        assert page.stop()["success"]
+        told = page.get("/llm/series")
+        assert (told["state"], told["message"]) == ("refused", "stopped before any load was sent")
+        assert process.runs == []
+        found.workers[1].process.send_signal(signal.SIGCONT)
+        wait_for(lambda: ready(page) == ["ready", "ready"], process)
+        wait_for(lambda: not any(worker.runs for worker in found.workers), process)
+        assert page.start()["success"]
+        wait_for(lambda: process.runs and (process.runs[0] / "summary.json").exists(), process)
+        books_agree(process.run, fast)
+        assert process.run.states == {"ok": 40}
+        assert [each["records"] for each in process.run.summary["generator"]["workers"]] == [20, 20]
+        assert "Traceback" not in process.err + "".join(each.err for each in found.workers)
+
+
+def own_folders(worker):
+    """Where a worker that has got ready for runs keeps their records."""
+    return list(worker.folder.glob("runs/*/workers/*"))
+
+
+def ready(page):
+    """How Locust says that the workers are."""
+    return [each["state"] for each in page.stats["workers"]]
+
+
 def sending(page):
     """The page's lines of the workers, once all of them have sent something."""
     lines = page.get("/llm/series").get("workers") or []
@@ -371,6 +410,20 @@ def test_a_signal_while_workers_are_waited_for(tmp_path, fast, how):
         assert "interrupted before any load was sent" in process.err
         assert "Traceback" not in process.err
         assert process.runs == []
+
+
+def test_too_few_workers_within_their_time(tmp_path, fast):
+    """One line says how many came and what to do; exit code 2; those that came leave."""
+    options = ("--expect-workers-max-wait", 4, *made(requests=1, rate=1), *to(fast))
+    with cluster(tmp_path, *options, workers=2, joined=1) as found:
+        process = found.coordinator
+        assert process.ended() == 2
+        (line,) = [line for line in process.err.splitlines() if line.startswith("error: ")]
+        assert re.match(r"error: [01] of 2 workers came within 4 s", line)
+        assert f"--master-port {found.port}" in line
+        assert "Traceback" not in process.err
+        assert process.runs == []
+        found.workers[0].close()
 
 
 SMALL_DISK = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n" + USERS

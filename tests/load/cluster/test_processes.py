@@ -9,11 +9,12 @@ import sys
 import time
 
 import pytest
-from tests.load.cluster.processes import cluster, own_records
+from tests.load.cluster.processes import LOCAL, cluster, own_records
 from tests.load.processes import (
     CLOSED,
     books_agree,
     came_out,
+    free_port,
     load,
     locust_agrees,
     made,
@@ -21,6 +22,7 @@ from tests.load.processes import (
     to,
     wait_for,
 )
+from tests.load.test_page import Page
 
 pytestmark = pytest.mark.integration
 
@@ -127,16 +129,26 @@ def on_the_wire(record, stall):
 
 
 def test_a_late_worker_joins_in(tmp_path, fast):
-    """One that comes while the run is on gets rows."""
-    options = (*made(requests=300, rate=30), *to(fast, "cl-late"))
-    with cluster(tmp_path, *options, workers=1) as found:
+    """One that comes while the run is on gets rows, and Locust's page says that it runs."""
+    port = free_port()
+    web = ("--web-port", port, "--web-host", LOCAL, "--autostart", "--autoquit", 0)
+    options = (*web, *made(requests=600, rate=30), *to(fast, "cl-late"))
+    with cluster(tmp_path, *options, workers=1, page=True) as found:
         found.sending(10)
         late = found.join()
+        page = Page(port, fast.url)
+        wait_for(lambda: both_running(page), found.coordinator)
         came_out(found.coordinator, 0)
         run = found.coordinator.run
-        assert run.states == {"ok": 300}
+        assert run.states == {"ok": 600}
         books_agree(run, fast)
         assert len(own_records(late)) > 20
+
+
+def both_running(page):
+    """Locust's lines of two workers, once both of them run."""
+    lines = page.stats["workers"]
+    return lines if [line["state"] for line in lines] == ["running", "running"] else None
 
 
 def test_a_killed_coordinator(tmp_path, fast):

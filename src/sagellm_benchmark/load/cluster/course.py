@@ -140,9 +140,15 @@ class Course:
         while any(member.state is State.INVITED for member in members) and now() < deadline_ns:
             gevent.sleep(STEP_S)
             self.crew.step(now())
-        problems = [_problem(member) for member in members if member.state is not State.READY]
-        if problems:
-            raise UsageError("; ".join(problems))
+        absent = [member for member in members if member.state is not State.READY]
+        if absent:
+            late = f"no answer within {READY_S:g} s"
+            raise UsageError("; ".join(f"worker {m.name}: {m.why or late}" for m in absent))
+
+    def call_off(self) -> None:
+        """It will not be: nobody need stay ready for it."""
+        self.crew.finish(0.0, now())
+        self.recorder.close()
 
     def invite(self, key: str) -> None:
         """Let a worker take part, by Locust's name for it."""
@@ -322,9 +328,3 @@ class Course:
 
     def close(self) -> None:
         """Nothing is held beyond the run."""
-
-
-def _problem(member: Member) -> str:
-    if member.why is not None:
-        return f"worker {member.name}: {member.why}"
-    return f"worker {member.name} did not answer within {READY_S:g} s"

@@ -98,7 +98,8 @@ class Crew:
     @property
     def over(self) -> bool:
         """Whether all that sent have ended, or are gone."""
-        return self.origin_ns is not None and not self.running
+        begun = self.origin_ns is not None or self._finishing is not None
+        return begun and not self.running
 
     # Start
 
@@ -192,10 +193,11 @@ class Crew:
         self._finishing = letters.Finish(run=self.run, timeout_s=timeout_s)
         self._deadline_ns = moment_ns + round((timeout_s + GRACE_S) * NS_PER_S)
         for member in list(self.members.values()):
-            if member.state is State.RUNNING:
-                self._send(member, self._finishing)
-            elif member.state in (State.INVITED, State.READY):
-                member.state = State.LOST
+            if member.state in (State.DONE, State.LOST):
+                continue
+            if member.state is not State.RUNNING:
+                member.state = State.LOST  # it has got ready for nothing
+            self._send(member, self._finishing)
 
     def stop_handing(self) -> None:
         """Hand out no more, and let what was handed out be sent."""

@@ -15,6 +15,7 @@ import msgspec
 from gevent.event import Event
 from gevent.greenlet import Greenlet
 from locust.env import Environment
+from locust.runners import STATE_RUNNING
 
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, Anchor, now
 from sagellm_benchmark.load.cluster.feed import Feed
@@ -32,6 +33,7 @@ from sagellm_benchmark.load.cluster.letters import (
 from sagellm_benchmark.load.cluster.outbox import Outbox
 from sagellm_benchmark.load.dispatch import Role
 from sagellm_benchmark.load.driver import Driver
+from sagellm_benchmark.load.identity import withdraw
 from sagellm_benchmark.load.request import Job
 from sagellm_benchmark.load.run import Run
 from sagellm_benchmark.load.share import Share
@@ -116,6 +118,8 @@ class Duty:
         self.run.share = go.share
         self._driver.resize(None, go.share.conversations)
         self._driving = gevent.getcurrent()
+        if self._role is not Role.TASKS and go.origin_ns < now():
+            self._runner.worker_state = STATE_RUNNING  # Locust tells nobody who comes late to begin
         self.run.health.prepare()
         # The first rows are right behind: their requests are best made before the clock runs.
         gevent.sleep(max(go.origin_ns - now() - FIRST_NS, 0) / NS_PER_S)
@@ -224,9 +228,19 @@ class Duty:
         self._told.set()
         if self._finishing:
             return
+        if self._driving is None:
+            self.withdraw()
+            return
         self._finishing = True
         self._end_load(timeout_s)
         self._close()
+
+    def withdraw(self) -> None:
+        """The run has not begun here, and will not: leave nothing of it behind."""
+        self._finishing = True
+        self._posting.kill()
+        self._shut()
+        withdraw(self.run.identity, self.records.parent)
 
     def leave(self, why: str) -> None:
         """End this part of the run before its time."""

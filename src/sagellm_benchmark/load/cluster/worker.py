@@ -117,6 +117,8 @@ class Worker:
             self._post.send(Pong(run=letter.run, sent_ns=letter.sent_ns, at_ns=now()))
             return
         if duty is None:
+            if isinstance(letter, Finish):
+                self._letter = None  # before it got ready
             return
         match letter:
             case Go():
@@ -140,9 +142,11 @@ class Worker:
         except UsageError as error:
             self._post.send(Ready(run=letter.run, problem=printable(str(error))))
             return
-        self._duty = Duty(
-            self.environment, run, feed, self._role, letter, self._post.send, self._ended
-        )
+        duty = Duty(self.environment, run, feed, self._role, letter, self._post.send, self._ended)
+        if letter is not self._letter:
+            duty.withdraw()  # it was called off meanwhile
+            return
+        self._duty = duty
         self._post.send(Ready(run=letter.run))
 
     def _ended(self, duty: Duty) -> None:

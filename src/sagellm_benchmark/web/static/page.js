@@ -42,7 +42,7 @@
     const on = ON.includes(told.state);
     at("state").textContent = told.state;
     at("state").className = `badge ${told.state}`;
-    at("stop").hidden = !(told.state === "running" || told.state === "ending");
+    at("stop").hidden = !on;
     at("new").hidden = on || told.state === "idle";
     at("go").disabled = on;
     if (told.state === "refused") Start.refuse(told.message);
