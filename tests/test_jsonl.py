@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -112,6 +113,15 @@ def test_files_are_never_overwritten(tmp_path):
     with pytest.raises(UsageError, match="exists"):
         write_lines(path, [b"1"])
     assert path.read_bytes() == b"mine"
+
+
+def test_a_pipe_never_becomes_a_file(tmp_path):
+    """Nor a device, whatever was allowed: `--out /dev/full --force` would be the end of it."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="is no file"):
+        write_lines(path, [b"1"], force=True)
+    assert path.is_fifo()
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):

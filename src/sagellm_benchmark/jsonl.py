@@ -99,6 +99,8 @@ def new_file(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO]:
     path = Path(path)
     if path.exists() and not force:
         raise UsageError(f"{path}: exists; choose another name or remove it")
+    if path.exists() and not path.is_file():  # a device or a pipe would become a file
+        raise UsageError(f"{path}: is no file; name another")
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with draft.open("xb") as file:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from record.directories import write_run
+from record.outcomes import record
 from sagellm_benchmark import __main__ as entry
 from sagellm_benchmark import __version__
 from sagellm_benchmark.cli import main as module
@@ -198,6 +200,39 @@ def test_a_terminal_of_ascii_takes_all():
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\u26a0\n", b"")
+
+
+def test_standard_output_may_be_closed():
+    """Who closes it wants no text: what a command does is done, and its exit code stands."""
+    program = (
+        "import sys; from sagellm_benchmark.cli import main as edge;"
+        "edge._command = lambda argv: sys.stdout.write('said') and 3; sys.exit(edge.main([]))"
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$0" -c "$1" >&-', sys.executable, program], stderr=subprocess.PIPE
+    )
+    assert (done.returncode, done.stderr) == (3, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gate", ""),
+        ("gate", "a", "--baseline", ""),
+        ("compare", "", "a"),
+        ("report", ""),
+        ("merge", ""),
+        ("export", "", "--to", "csv", "--out", "-"),
+        ("trace", "inspect", ""),
+    ],
+    ids=" ".join,
+)
+def test_no_name_is_not_the_directory_worked_in(words, tmp_path, monkeypatch, capsys):
+    """A variable that is not set must not gate whatever runs lie about."""
+    write_run(tmp_path / "a", [record(0)])
+    monkeypatch.chdir(tmp_path)
+    assert main(list(words)) == 2
+    assert "name" in capsys.readouterr().err
 
 
 def test_an_interrupt_while_the_program_is_loaded(monkeypatch):

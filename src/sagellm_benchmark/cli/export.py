@@ -141,6 +141,7 @@ def _write(args: argparse.Namespace, lines: Iterable[bytes]) -> None:
         return
     for line in lines:
         sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()  # what cannot be written is not told as written
 
 
 def _say(args: argparse.Namespace, what: str, torn: int = 0, shortage: str | None = None) -> None:

@@ -12,6 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from sagellm_benchmark.cli import (
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 fine, 1 a gate failed, 2 bad input or options, 3 an unusable result.
     """
+    if sys.stdout is None:  # closed by whoever started us: nobody reads
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # as long as the program
     if isinstance(sys.stdout, io.TextIOWrapper):  # where ASCII is all that a locale allows
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -102,8 +105,6 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _flush() -> None:
     """Write what is still held back, while what goes wrong can still be told."""
-    if sys.stdout is None:  # closed by whoever started us
-        return
     try:
         sys.stdout.flush()
     except OSError as error:

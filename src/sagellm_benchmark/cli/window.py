@@ -20,7 +20,7 @@ def window(plain: int) -> tuple[int, bool]:
     Args:
         plain: The width where nothing tells it.
     """
-    terminal = sys.stdout is not None and sys.stdout.isatty()
+    terminal = sys.stdout.isatty()
     # Without a terminal `shutil` would still ask the one that the program was started from.
     told = shutil.get_terminal_size().columns if terminal else _columns()
     return max(told or plain, LEAST), terminal and "NO_COLOR" not in os.environ

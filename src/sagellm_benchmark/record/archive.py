@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sagellm_benchmark.errors import InputError
+from sagellm_benchmark.errors import InputError, UsageError
 from sagellm_benchmark.record.manifest_shape import Known, Manifest
 from sagellm_benchmark.record.outline import Outline
 from sagellm_benchmark.record.record import RequestRecord
@@ -25,6 +25,7 @@ from sagellm_benchmark.record.summary_shape import Summary
 
 MANIFEST_SCHEMA = "sagellm.run/1"
 SUMMARY_SCHEMA = "sagellm.summary/1"
+NAMELESS = "a run's name is empty: name its directory, as in runs/latest"
 
 R = TypeVar("R", bound=RequestRecord | Outline)
 
@@ -134,8 +135,10 @@ def existing(path: str | Path) -> Path:
     """A directory that is there.
 
     Raises:
-        InputError: It is not.
+        UsageError: It is not, or has no name.
     """
+    if not str(path):  # a variable that is not set; to Path it is the directory worked in
+        raise UsageError(NAMELESS)
     directory = Path(path)
     if not directory.is_dir():
         what = "no directory" if directory.exists() else "no such directory"

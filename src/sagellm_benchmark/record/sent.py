@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sagellm_benchmark.errors import InputError
-from sagellm_benchmark.record.archive import read_summary, recorded
+from sagellm_benchmark.record.archive import existing, read_summary, recorded
 from sagellm_benchmark.record.record import RequestRecord
 from sagellm_benchmark.record.segments import read_records
 from sagellm_benchmark.trace.row import SCHEMA, Header, Row, Source
@@ -31,7 +31,7 @@ def sent_trace(folder: str | Path) -> Trace:
     Raises:
         InputError: There are no records in the directory, or its `summary.json` is none.
     """
-    folder = Path(folder)
+    folder = existing(folder)
     segments = sorted((folder / "records").glob("*.jsonl"))
     if not segments:
         raise InputError("no run: there is no records/*.jsonl in it", folder)

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from sagellm_benchmark.errors import UsageError
-from sagellm_benchmark.record.archive import Archive, open_archive
+from sagellm_benchmark.record.archive import NAMELESS, Archive, open_archive
 
 _REPEAT = re.compile(r"(.*?)(\d+)")
 _GROUP = re.compile(r"(.+)-([a-z])\d+")
@@ -45,6 +45,8 @@ def open_sides(names: Sequence[str]) -> list[Side]:
     Raises:
         UsageError: A name stands for no run, or a run stands twice.
     """
+    if not all(names):
+        raise UsageError(NAMELESS)
     named = _groups(Path(names[0])) if len(names) == 1 else []
     parts = named or [(name, _paths(name)) for name in names]
     sides = [

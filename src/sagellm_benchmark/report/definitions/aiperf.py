@@ -27,7 +27,8 @@ _STATS: dict[str, float | str] = {
 
 def _duration_s(run: Measured) -> float | None:
     table = run.ok.table
-    return float(table["last_token"].max() - table["sent"].min()) if table.size else None
+    ended = table["last_token"][~np.isnan(table["last_token"])]
+    return float(ended.max() - table["sent"].min()) if ended.size else None
 
 
 def _positive(values: np.ndarray) -> np.ndarray:
