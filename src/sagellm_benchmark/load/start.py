@@ -7,6 +7,7 @@ is done inside the block of a `Start` is thrown out of it, where it waits, by `i
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
 
 import gevent
 
@@ -17,7 +18,7 @@ class Start:
     """The block in which a run is prepared; one at a time."""
 
     def __init__(self) -> None:
-        self._greenlet: gevent.Greenlet | None = None
+        self._greenlet: Any = None
 
     def __enter__(self) -> None:
         """From here on it can be interrupted."""

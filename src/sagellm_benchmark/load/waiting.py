@@ -61,8 +61,9 @@ class Waiting:
             gevent.spawn_later(within_s, self._look, within_s)
 
     def _look(self, within_s: float) -> None:
-        options, runner = self._environment.parsed_options, self._environment.runner
-        clients: Any = runner.clients
+        options = self._environment.parsed_options
+        runner: Any = self._environment.runner
+        clients = runner.clients
         while self._prepared is not None and len(clients.ready) >= options.expect_workers:
             gevent.sleep(_LOOK_S)  # Locust, which starts the run, looks as often
         self.call_off(
