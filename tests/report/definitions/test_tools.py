@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from record.outcomes import at, outcome, record
@@ -181,3 +183,12 @@ def test_each_figure_says_how_it_differs(name):
     for term in tool.terms:
         assert 0 < len(term.differs) <= 100, term.name
     assert tool.absent
+
+
+@pytest.mark.parametrize("tool", [vllm, aiperf, guidellm, protocol])
+def test_replies_without_a_token_are_no_nan(tmp_path, tool):
+    """What has no end has no duration and no rate: unknown, and never a figure called nan."""
+    run = measured(_archive(tmp_path, [outcome(0, 0, []), outcome(9, 9, [])])[0].archives[0])
+    for term in tool.TOOL.terms:
+        known = [value for value in (term.of(run) or {}).values() if value is not None]
+        assert not any(map(math.isnan, known)), term.name
