@@ -77,10 +77,13 @@ def test_corrupt_gzip_is_named(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "git lfs pull"),
         ("a\nb".encode("utf-16"), "UTF-16"),
         (b"x" * (18 << 20), "16 MiB"),
+        (gzip.compress(gzip.compress(b"{}", mtime=0), mtime=0), "gzip data within gzip data"),
+        (b"PK\x03\x04\n", "ZIP archive"),
+        (b"PAR1\n", "Parquet"),
     ],
 )
 def test_what_is_no_data_is_named(tmp_path, data, what):
-    """A Git LFS pointer, UTF-16 text and an endless line are each named, with the line."""
+    """A Git LFS pointer, UTF-16 text, an archive and an endless line are named, with the line."""
     path = tmp_path / "file"
     path.write_bytes(data)
     with pytest.raises(InputError, match=what) as caught:

@@ -2,9 +2,9 @@
 
 In: a path. Out: `(line number, bytes)` pairs, numbered from 1, without line ends and without a byte
 order mark, in constant memory whatever the file's size. What cannot be the data is named with its
-line: a Git LFS pointer, a gzip stream that is cut or corrupt, UTF-16, a line over 16 MiB. A written
-file appears whole or not at all, replaces one that exists only where that was asked for, and the
-same lines give the same bytes, gzipped too.
+line: a Git LFS pointer, a gzip stream that is cut or corrupt, UTF-16, an archive, a line over 16
+MiB. A written file appears whole or not at all, replaces one that exists only where that was asked
+for, and the same lines give the same bytes, gzipped too.
 """
 
 from __future__ import annotations
@@ -24,8 +24,19 @@ _CHUNK = 1 << 20
 _MAX_LINE = 16 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_NOT_LINES = {
+    b"version https://git-lfs.github": "a Git LFS pointer, not the data: run `git lfs pull`",
+    b"\xff\xfe": "UTF-16 text: save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text: save it as UTF-8",
+    _GZIP_MAGIC: "gzip data within gzip data: unpack it once",
+    b"PK\x03\x04": "a ZIP archive: unpack it",
+    b"BZh": "bzip2 data: unpack it, or pack it with gzip",
+    b"\xfd7zXZ\0": "xz data: unpack it, or pack it with gzip",
+    b"\x28\xb5\x2f\xfd": "Zstandard data: unpack it, or pack it with gzip",
+    b"PAR1": "a Parquet table: write it as CSV or JSON lines",
+}
+"""What a file begins with that cannot be lines of text, and what to do."""
+
 _BROKEN = (EOFError, zlib.error, OSError)
 
 
@@ -149,8 +160,7 @@ def _broken(error: Exception, path: Path, line: int | None) -> InputError:
 
 
 def _first(chunk: bytes, path: Path) -> bytes:
-    if chunk.startswith(_LFS_POINTER):
-        raise InputError("a Git LFS pointer, not the data: run `git lfs pull`", path, 1)
-    if chunk.startswith(_UTF16_BOMS):
-        raise InputError("UTF-16 text: save it as UTF-8", path, 1)
+    for start, what in _NOT_LINES.items():
+        if chunk.startswith(start):
+            raise InputError(what, path, 1)
     return chunk.removeprefix(_UTF8_BOM)

@@ -115,10 +115,11 @@ def test_as_a_module():
     ("raised", "code", "said"),
     [
         (InputError("is no trace", "t.jsonl", 3), 2, "error: t.jsonl:3: is no trace\n"),
+        (PermissionError(13, "Permission denied", "a/b"), 2, "error: a/b: Permission denied\n"),
         (BrokenPipeError(), 2, ""),
         (KeyboardInterrupt(), 130, ""),
     ],
-    ids=["wrong", "pipe", "interrupt"],
+    ids=["wrong", "locked", "pipe", "interrupt"],
 )
 def test_what_a_command_raises(raised, code, said, monkeypatch, capsys):
     """One line for what a user did wrong, none for a reader that left or an interrupt."""

@@ -45,3 +45,16 @@ def test_waiting_for_ids_is_no_conversation(fields):
     """A row with a prompt of its own may wait for one of ids."""
     plan = plan_of(row("a", **IDS), row("b", "a", **fields))
     assert (plan.rows, plan.dependents.continuing) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"prefix_block_ids": [1 << 70]}, {"extra_body": {"seed": 1 << 70}}],
+    ids=["block", "parameter"],
+)
+def test_a_number_beyond_64_bits(fields):
+    """A row that is kept, or handed to a worker, cannot hold it; one that is sent at once can."""
+    assert plan_of(row("a", **fields)).rows == 1
+    for waits, more in ((("a",), {}), ((), {"together": True})):
+        with pytest.raises(UsageError, match="request b holds a whole number beyond 64 bits"):
+            plan_of(row("a"), row("b", *waits, **fields), **more)

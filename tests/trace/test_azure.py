@@ -118,3 +118,10 @@ def test_the_real_dirty_look(tmp_path):
     trace = open_trace(path, skip_bad=True)
     assert len(list(trace.rows())) == 4
     assert trace.rows_read == 4 + sum(trace.drops.values())
+
+
+def test_a_column_that_is_there_twice(tmp_path):
+    """Nobody knows which of them is meant: the file is refused."""
+    path = _file(tmp_path, b"TIMESTAMP,ContextTokens,ContextTokens,GeneratedTokens\n")
+    with pytest.raises(InputError, match=":1: more than one column ContextTokens"):
+        rows_of(path, format="azure")

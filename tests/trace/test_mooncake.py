@@ -160,3 +160,12 @@ def test_blank_lines_are_no_rows(tmp_path):
     path.write_bytes(path.read_bytes() + b"\n\n")
     trace = open_trace(path)
     assert (len(list(trace.rows())), trace.rows_read) == (1, 1)
+
+
+@pytest.mark.parametrize("field", ["timestamp", "output_length"])
+def test_an_endless_number_is_cut(tmp_path, field):
+    """What is said of a bad number stays readable, however many digits it has."""
+    row = {"timestamp": 0, "input_length": 5, "output_length": 1, "hash_ids": [1]}
+    with pytest.raises(UsageError, match=f"{field}: 9{{40}}… is not between") as refused:
+        _rows(tmp_path, {**row, field: int("9" * 400)})
+    assert len(str(refused.value)) < 300

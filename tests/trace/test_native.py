@@ -136,6 +136,7 @@ def test_blocks_must_cover_the_prompt(tmp_path, tokens, ids, tail, fits):
     ("header", "what"),
     [
         ({"schema": "sagellm.trace/2", "source": {"name": "x"}}, "'sagellm.trace/2' is not"),
+        ({"schema": "sagellm.trace/2", "source": 5}, "'sagellm.trace/2' is not"),
         ({"schema": "sagellm.trace/1"}, "no trace header"),
         ({**HEADER, "block_size": 0}, "block_size 0"),
     ],

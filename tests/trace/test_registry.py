@@ -37,7 +37,7 @@ def test_formats_are_recognised_by_content(tmp_path, path, name):
         ('[\n {\n  "id": 1,\n  "cut', "a JSON document with the keys id"),
         ('{\n "log": {"version": "1.2", "entries": [{"req', "a JSON document with the keys log"),
         ("[25/Feb/2026] GET /", r"'\[25/Feb/2026\] GET /' in its first line"),
-        ("PK\x03\x04", "in its first line"),
+        ("\x7fELF", "in its first line"),
         ('{"a\\u001b[31m": 1}', r"keys 'a\\x1b\[31m'"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import tracemalloc
 
 import pytest
@@ -104,3 +105,10 @@ def test_memory_is_flat(tmp_path, form):
         tracemalloc.stop()
     assert count == 200_000
     assert peak < 16e6
+
+
+def test_a_pipe_is_refused(tmp_path):
+    """It gives its bytes once, and a trace is read more than once: nobody waits for any."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=r"pipe: a pipe or a device.*save it first"):
+        open_trace(tmp_path / "pipe")

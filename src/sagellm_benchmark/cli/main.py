@@ -83,6 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except BrokenPipeError:  # whoever read our output has left
         return EXIT_USAGE
+    except PermissionError as error:  # of a folder that something is only looked for in
+        print(printable(f"error: {error.filename}: {error.strerror}"), file=sys.stderr)
+        return EXIT_USAGE
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise

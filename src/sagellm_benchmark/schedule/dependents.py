@@ -16,6 +16,7 @@ import msgspec
 
 from sagellm_benchmark.errors import UsageError
 from sagellm_benchmark.schedule.edges import NOBODY, Edges, numbers_of
+from sagellm_benchmark.schedule.packing import packed
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.shelf import Shelf
 from sagellm_benchmark.trace.row import Row
@@ -43,7 +44,6 @@ class Gathering:
     """Takes the rows of the planning pass."""
 
     def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder().encode
         self._shelf: Shelf | None = None
         self._seqs = array("i")
         self._places = array("q")
@@ -57,7 +57,7 @@ class Gathering:
         """Take the next rows.
 
         Raises:
-            UsageError: One waits for itself, or the disk is full.
+            UsageError: One waits for itself or cannot be packed, or the disk is full.
         """
         waiting = [planned for planned in block if planned.row.depends_on]
         if not waiting:
@@ -66,7 +66,7 @@ class Gathering:
             self._shelf = Shelf()
         rows, seqs = [planned.row for planned in waiting], [planned.seq for planned in waiting]
         self._seqs.extend(seqs)
-        self._places.extend(self._shelf.put(list(map(self._encode, rows))))
+        self._places.extend(self._shelf.put(packed(rows)))
         self._continue.extend(map(continues, rows))
         self._untimed.extend([row.arrival_time_s is None for row in rows])
         self._at_once += [row.think_time_s for row in rows].count(None)

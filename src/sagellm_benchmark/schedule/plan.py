@@ -19,6 +19,7 @@ from sagellm_benchmark.schedule.allotment import Allotment, Allotting, Families
 from sagellm_benchmark.schedule.counts import Count
 from sagellm_benchmark.schedule.dependents import Dependents, Gathering
 from sagellm_benchmark.schedule.lengths import DROP, TOO_LONG, Fitting, Lengths
+from sagellm_benchmark.schedule.packing import packed
 from sagellm_benchmark.schedule.planned import Planned
 from sagellm_benchmark.schedule.soundness import Soundness, check_continued
 from sagellm_benchmark.trace.changes.rounds import moved
@@ -199,6 +200,8 @@ def make_plan(
             allotting.add(due_rows)
             count.add(block)
             gathering.add(block)
+            if together:
+                packed(due_rows)  # as they will be for the workers
     fitting.finish(count.rows)
     dependents = gathering.finish(soundness.hashes)
     if times > 1:

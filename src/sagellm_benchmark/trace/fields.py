@@ -21,6 +21,7 @@ MAX_TOKENS = 10_000_000
 MAX_ID = 200
 """Characters of an id."""
 
+_DIGITS = 40
 _MAX_TOKEN_ID = (1 << 32) - 1
 _WHOLE = re.compile(rb"(\d{1,12})(?:\.0+)?")
 
@@ -74,10 +75,16 @@ def shown(cell: bytes) -> str:
     return repr(cell[:60].decode("utf-8", "replace"))
 
 
+def digits(value: int) -> str:
+    """Write a number out, cut to a readable length."""
+    text = str(value)
+    return text if len(text) <= _DIGITS else f"{text[:_DIGITS]}…"
+
+
 def bounded(field: str, value: int) -> int:
     """Refuse a count that is negative or absurd."""
     if not 0 <= value <= MAX_TOKENS:
-        raise BadRowError(field, f"{value} is not between 0 and {MAX_TOKENS:,}")
+        raise BadRowError(field, f"{digits(value)} is not between 0 and {MAX_TOKENS:,}")
     return value
 
 

@@ -84,7 +84,7 @@ def located(name: str) -> Path:
     """
     path = Path(name)
     known = _FOLDER / f"{name}.yaml"
-    if path.exists() or path.suffix or path.name != name:
+    if path.suffix or path.name != name or path.exists():
         return path
     if name in names():
         return known

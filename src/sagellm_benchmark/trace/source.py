@@ -9,6 +9,7 @@ sum(drops)`. Bad rows end a pass with one error that names them.
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -153,11 +154,22 @@ def open_trace(
         UsageError: The file cannot be read or recognised, or its first rows are bad.
     """
     path = Path(path)
+    _check_lasting(path)
     kind = registry.named(format) if format else registry.sniffed(path)
     options = Options(path.name, mapping or {}, time_unit)
     file = _File(path, kind, options)
     header = file.header(Tally(path, skip_bad=skip_bad))
     return Trace(header, file.rows, path=path, format=kind.name, skip_bad=skip_bad)
+
+
+def _check_lasting(path: Path) -> None:
+    """Refuse what gives its bytes only once."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError("a pipe or a device; a trace is read more than once: save it first", path)
 
 
 class _File:

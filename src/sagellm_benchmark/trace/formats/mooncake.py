@@ -20,6 +20,7 @@ from sagellm_benchmark.trace.fields import (
     blocks,
     bounded,
     decoded,
+    digits,
     identifier,
     some_input,
     time_ns,
@@ -164,7 +165,7 @@ def _plain_row(number: int, record: _Plain) -> Timed:
     if len(record.hash_ids) != -(-asked // BLOCK_SIZE):
         blocks(row, "hash_ids", BLOCK_SIZE, partial_tail_hashed=True)
     if not 0 <= stamp_ms <= _MAX_MS:
-        raise BadRowError("timestamp", f"{stamp_ms} is not between 0 and {_MAX_MS}")
+        raise BadRowError("timestamp", f"{digits(stamp_ms)} is not between 0 and {_MAX_MS}")
     return stamp_ms * _NS_PER_MS, row
 
 

@@ -80,14 +80,19 @@ def _start(path: Path, source: Lines, options: Options) -> Reading:
     rows = rows_only(source)
     number, first = next(rows, (1, b""))
     try:
+        schema = msgspec.json.decode(first, type=_Schema).schema
+        if schema != SCHEMA:  # before the rest, which it may have changed
+            raise InputError(f"{schema!r} is not {SCHEMA!r}", path, number)
         header = msgspec.json.decode(first, type=Header)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"no trace header: {error}", path, number) from None
-    if header.schema != SCHEMA:
-        raise InputError(f"{header.schema!r} is not {SCHEMA!r}", path, number)
     if header.block_size is not None and not 1 <= header.block_size <= 1 << 20:
         raise InputError(f"block_size {header.block_size} is not 1 to 2**20", path, number)
     return Reading(header, rows, _Parser(header).row)
+
+
+class _Schema(msgspec.Struct):
+    schema: str
 
 
 class _Parser:

@@ -27,7 +27,7 @@ class Table:
         optional: Columns that may be.
 
     Raises:
-        InputError: A needed column is missing.
+        InputError: A needed column is missing, or a column that is known is there twice.
     """
 
     def __init__(
@@ -40,6 +40,8 @@ class Table:
             raise InputError(
                 f"no column {', '.join(missing)}; there are {listed(names)}", path, number
             )
+        if twice := [name for name in (*needed, *optional) if names.count(name) > 1]:
+            raise InputError(f"more than one column {', '.join(twice)}", path, number)
         self._width = len(names)
         found = [names.index(name) if name in names else self._width
                  for name in (*needed, *optional)]  # fmt: skip
