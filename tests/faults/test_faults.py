@@ -159,6 +159,6 @@ def test_what_is_felt_is_what_is_measured(runs):
     run, _ = runs["harmless"]
     silent, pause = record_of(run, "silent"), record_of(run, "pause")
     assert silent.first_token_s - silent.sent_s > 0.3
-    assert max(pause.chunk_gaps_ms) > 300
+    assert max(pause.chunk_gaps_ms) > 150  # the token before it may be read late
     reasoning = record_of(run, "reasoning")
     assert reasoning.first_token_s < reasoning.first_answer_s <= reasoning.last_token_s

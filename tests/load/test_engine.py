@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import sys
 from dataclasses import replace
 
@@ -37,6 +38,7 @@ from tests.load.scripted import (
 
 from sagellm_benchmark.clock import NS_PER_MS, NS_PER_S, now
 from sagellm_benchmark.load import exchange, receiver
+from sagellm_benchmark.load.connection import _SO_TIMESTAMPNS as SO_TIMESTAMPNS
 from sagellm_benchmark.load.engine import SAMPLE_EVERY, Engine
 from sagellm_benchmark.load.exchange import Deadlines
 from sagellm_benchmark.load.leaving import Cut
@@ -122,7 +124,7 @@ def test_an_end_with_trailers_waits_for_a_tick_at_most():
     assert to.opened == 1
     for result in results:
         assert told(result) == ("ok", None, None)
-        assert result.ended_ns - result.sent_ns < 0.5 * NS_PER_S
+        assert result.ended_ns - result.sent_ns < 3 * NS_PER_S  # no silence lasts 10 s
 
 
 def test_a_whole_reply():
@@ -732,13 +734,19 @@ def test_tokens_in_flight_are_counted():
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's receive stamps are Linux's")
 def test_our_own_read_lag_is_measured_however_few_the_requests():
     """Of the requests on the wire one at least tells how late we read what the kernel had."""
-    with server(once(plain(connection="close"))) as to, engine(to.url) as made:
-        # The kernel begins to stamp a moment after it is first asked to.
+    with (
+        server(once(plain(connection="close"))) as to,
+        engine(to.url) as made,
+        socket.socket(type=socket.SOCK_DGRAM) as asking,
+    ):
+        # The kernel begins to stamp a moment after it is first asked to, and ends with the last.
+        asking.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        wait_for(lambda: made.perform(job(whole=True)) and made.read_lags_ms)
+        before = len(made.read_lags_ms)
         for _ in range(SAMPLE_EVERY):
             made.perform(job(whole=True))
-    assert SAMPLE_EVERY // 2 <= len(made.read_lags_ms) <= SAMPLE_EVERY
-    assert to.opened == SAMPLE_EVERY
-    assert all(0 <= lag < 1000 for lag in made.read_lags_ms)
+    assert len(made.read_lags_ms) - before == SAMPLE_EVERY
+    assert all(0 <= lag < 10_000 for lag in made.read_lags_ms)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's receive stamps are Linux's")
@@ -797,11 +805,11 @@ def test_attempts_run_out():
 
 def test_no_attempt_behind_the_deadline():
     """The pauses end where the first-token deadline would pass: the refusal tells, in time."""
-    with engine(refusing(), retries=50, first_token=0.5) as made:
+    with engine(refusing(), retries=50, first_token=1.3) as made:
         result = made.perform(job())
     assert told(result) == ("connect_error", "connect", None)
-    assert result.attempt == 3
-    assert result.ended_ns - result.sent_ns < 0.5 * NS_PER_S + 100 * NS_PER_MS
+    assert result.attempt == 4  # after 0.1, 0.3 and 0.7 s; the next would be after 1.5
+    assert result.ended_ns - result.sent_ns < 1.5 * NS_PER_S
 
 
 def test_a_time_that_ran_out_is_not_tried_again():
@@ -826,13 +834,13 @@ def test_nobody_tries_again_when_the_run_ends():
     """A pause ends with the run, and what is tried for the first time is tried once."""
     with engine(refusing(), retries=50) as made:
         flying = [gevent.spawn(made.perform, job()) for _ in range(5)]
-        gevent.sleep(0.5)
+        gevent.sleep(0.9)
         stopped = now()
         made.drain()
         results = all_of(*flying, gevent.spawn(made.perform, job()))
-        assert now() - stopped < 0.2 * NS_PER_S
+        assert now() - stopped < 0.5 * NS_PER_S  # the fifth would be 0.6 s later
     assert {told(result) for result in results} == {("connect_error", "connect", None)}
-    assert [result.attempt for result in results] == [3] * 5 + [1]
+    assert [result.attempt for result in results] == [4] * 5 + [1]
 
 
 def test_a_kill_in_a_pause():

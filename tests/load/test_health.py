@@ -25,13 +25,35 @@ def health():
     assert gc.callbacks == watching
 
 
-def test_a_quiet_loop(health):
-    """Beats come as they should: little lag, no stall."""
-    gevent.sleep(10 * BEAT_S)
+@pytest.fixture
+def beat(health, monkeypatch):
+    """Lets the next beat come so many milliseconds after the last, by a clock of its own."""
+    moment = [health._last_ns]
+    monkeypatch.setattr("sagellm_benchmark.load.health.now", lambda: moment[0])
+
+    def come(after_ms):
+        moment[0] += after_ms * NS_PER_MS
+        health._beat()
+
+    yield come
     health.stop()
-    assert 5 <= len(health.loop_lags_ms) <= 11
+
+
+def test_the_loop_beats(health):
+    """There is a beat every 20 ms, or a lag for each that did not come."""
+    began = time.monotonic()
+    gevent.sleep(10 * BEAT_S)
+    elapsed_s = time.monotonic() - began
+    health.stop()
+    assert 5 <= len(health.loop_lags_ms) <= elapsed_s / BEAT_S + 1
     assert min(health.loop_lags_ms) >= 0
-    assert sorted(health.loop_lags_ms)[len(health.loop_lags_ms) // 2] < 15
+
+
+def test_a_quiet_loop(health, beat):
+    """Beats that come as they should are no lag and no stall."""
+    for _ in range(10):
+        beat(20)
+    assert list(health.loop_lags_ms) == [0] * 10
     assert health.stalls == []
 
 
@@ -44,32 +66,43 @@ def test_a_stall_is_seen(health):
     gevent.sleep(3 * BEAT_S)
     health.stop()
     assert max(health.loop_lags_ms) >= 150 - 1000 * BEAT_S - 1
-    ((start, end),) = health.stalls
-    assert start <= began + NS_PER_MS
-    assert end >= ended - NS_PER_MS
-    assert (end - start) / NS_PER_MS >= STALL_MS
+    around = [
+        (start, end)
+        for start, end in health.stalls  # a busy machine may add some
+        if start <= began + NS_PER_MS and end >= ended - NS_PER_MS
+    ]
+    assert len(around) == 1
+    assert all((end - start) / NS_PER_MS >= STALL_MS for start, end in health.stalls)
 
 
-def test_a_short_hold_up_is_no_stall(health):
+def test_a_short_hold_up_is_no_stall(health, beat):
     """60 ms are a lag, and no stall."""
-    gevent.sleep(2 * BEAT_S)
-    time.sleep(0.06)
-    gevent.sleep(2 * BEAT_S)
-    health.stop()
-    assert max(health.loop_lags_ms) >= 30
-    assert len(health.stalls) == 0
+    for after_ms in (20, 80, 20):
+        beat(after_ms)
+    assert max(health.loop_lags_ms) == 60
+    assert health.stalls == []
+
+
+def test_a_stall_begins_with_the_last_beat(health, beat):
+    """From there on nothing was served: its span and its owner are told in seconds of the run."""
+    origin_ns = health._last_ns
+    for after_ms in (20, 170, 20):
+        beat(after_ms)
+    assert health.spans(origin_ns, "w") == [(0.02, 0.19, "w")]
 
 
 def test_the_cost_is_that_of_the_time_between(health):
     """CPU seconds and percent are those between start and stop; memory is the process's peak."""
+    began = time.monotonic()
     until = time.process_time() + 0.05
     while time.process_time() < until:
         pass
     gevent.sleep(0.05)
+    elapsed_s = time.monotonic() - began
     health.stop()
     figures = health.figures()
     assert 0.05 <= figures["cpu_s"] < 0.5
-    assert 5 < figures["cpu_percent"] <= 110
+    assert 0.5 * 5 / elapsed_s < figures["cpu_percent"] <= 110
     assert 10 < figures["peak_memory_mb"] < 10_000
     time.sleep(0.02)
     assert health.figures() == figures
@@ -103,15 +136,13 @@ def _hold(seconds, times):
         gevent.sleep(0.001)
 
 
-def test_time_at_a_standstill_counts_as_much_as_quiet_time(health):
+def test_time_at_a_standstill_counts_as_much_as_quiet_time(health, beat):
     """Half a second quiet, half at a standstill: half of what is counted is late."""
-    gevent.sleep(0.5)
-    time.sleep(0.5)
-    gevent.sleep(2 * BEAT_S)
-    health.stop()
-    late = sum(lag > 50 for lag in health.loop_lags_ms)
-    assert 0.3 < late / len(health.loop_lags_ms) < 0.65
-    assert len(health.stalls) >= 1
+    for after_ms in (*[20] * 25, 500):
+        beat(after_ms)
+    late = sum(lag > 0 for lag in health.loop_lags_ms)
+    assert (late, len(health.loop_lags_ms)) == (24, 49)
+    assert len(health.stalls) == 1
 
 
 def test_pauses_of_the_collector_are_timed(health):

