@@ -104,6 +104,7 @@ class Coordinator:
         environment.stop_timeout = self.inputs.stop_timeout_s()
         if self._post is not None:
             self._post.keep_time()
+        self._signals.install()  # before there is a directory to take away
         if prepared is None:
             say("No trace is named: choose one in the page, at /llm; nothing is sent before that.")
         elif environment.parsed_options.headless or environment.parsed_options.autostart:
@@ -118,7 +119,6 @@ class Coordinator:
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
         events.request.add_listener(self._on_request)
-        self._signals.install()
 
     # Start
 

@@ -48,9 +48,11 @@ class Waiting:
         """End the process with these words, if a run waits."""
         prepared = self.take()
         if prepared is not None:
-            self._environment.runner.quit()
             identities.give_up(prepared.identity)
             print(f"error: {why}", file=sys.stderr, flush=True)
+            # Of SIGTERM Locust hears too, and may be the first to leave.
+            self._environment.process_exit_code = EXIT_USAGE
+            self._environment.runner.quit()
             raise SystemExit(EXIT_USAGE)
 
     def expect_workers(self) -> None:

@@ -144,8 +144,8 @@ def loads(openai, fast, slow, echo, tmp_path_factory):
         "chats": (TWO, "--no-preflight", "--trace", told, *to(echo, "m-chats")),
         "again": (TWO, "--trace", again, *to(openai, "m-again"), "--loop", 2),
         "capped": (TWO, *made(requests=100, rate=40), *to(slow, "m-cap"), "--max-in-flight", 5),
-        "timed": (TWO, *made(requests=400, rate=40), *to(fast, "m-timed"), "-t", "2s"),
-        "tasks": (TWO, "-u", 4, "-r", 100, "-t", "3s", *to(fast, "m-tasks")),
+        "timed": (TWO, *made(requests=400, rate=40), *to(fast, "m-timed"), "-t", "5s"),
+        "tasks": (TWO, "-u", 4, "-r", 100, "-t", "6s", *to(fast, "m-tasks")),
         "long": (
             *(TWO, "--no-preflight", "--keep-content", "all", "--trace", long),
             *to(echo, "m-long"),
@@ -254,13 +254,13 @@ def test_so_many_in_flight_over_all_workers(loads):
 
 
 def test_time_is_up_for_all_workers(loads, fast):
-    """`--run-time 2s`: what was due by then is sent, what was handed out beyond it is not."""
+    """`--run-time 5s`: what was due by then is sent, what was handed out beyond it is not."""
     run = ended_well(loads["timed"])
     books_agree(run, fast)
     assert set(run.states) == {"ok"}
-    assert 40 <= run.states["ok"] <= 130
+    assert 40 <= run.states["ok"] <= 250
     assert run.summary["trace"]["unreached"] == 400 - run.states["ok"]
-    assert 1.5 < max(record.due_s for record in run.records) < 3.3
+    assert 1.5 < max(record.due_s for record in run.records) < 6.3
 
 
 def test_own_tasks_over_two_workers(loads, fast):
@@ -310,7 +310,7 @@ def test_the_page_starts_workers_again(tmp_path, fast):
         wait_for((second.folder / "summary.json").exists, process)
         books_agree(second, fast)
         assert second.states == {"ok": 160}
-        assert second.summary["generator"]["workers"][1]["records"] == 80
+        assert min(each["records"] for each in second.summary["generator"]["workers"]) > 30
         process.interrupt()
         process.ended()
         assert "Traceback" not in process.err
@@ -325,24 +325,35 @@ def test_stop_while_workers_get_ready(tmp_path, fast):
         page, process = Page(port, fast.url), found.coordinator
         wait_for(page.serves, process)
         wait_for(lambda: len(page.stats["workers"]) == 2, process)
+        whole_run(page, process, 1)
         found.workers[1].process.send_signal(signal.SIGSTOP)
         assert page.start()["success"]
-        wait_for(lambda: own_folders(found.workers[0]), process)
+        wait_for(lambda: len(own_folders(found.workers[0])) == 2, process)
         assert page.get("/llm/series")["state"] == "preparing"
         assert "is being started" in page.start()["message"]
         assert page.stop()["success"]
         told = page.get("/llm/series")
         assert (told["state"], told["message"]) == ("refused", "stopped before any load was sent")
-        assert process.runs == []
+        assert len(process.runs) == 1
         found.workers[1].process.send_signal(signal.SIGCONT)
         wait_for(lambda: ready(page) == ["ready", "ready"], process)
-        wait_for(lambda: not any(worker.runs for worker in found.workers), process)
-        assert page.start()["success"]
-        wait_for(lambda: process.runs and (process.runs[0] / "summary.json").exists(), process)
-        books_agree(process.run, fast)
-        assert process.run.states == {"ok": 40}
-        assert [each["records"] for each in process.run.summary["generator"]["workers"]] == [20, 20]
+        second = whole_run(page, process, 2)
+        books_agree(second, fast)
+        assert second.states == {"ok": 40}
+        assert min(each["records"] for each in second.summary["generator"]["workers"]) > 5
+        assert all(len(worker.runs) == 2 for worker in found.workers), "nothing of what was not run"
         assert "Traceback" not in process.err + "".join(each.err for each in found.workers)
+
+
+def whole_run(page, process, number):
+    """Start, and wait until the process has ended so many runs."""
+    assert page.start()["success"]
+    wait_for(lambda: len(process.runs) == number, process)
+    results = Results(process.runs[-1])
+    wait_for((results.folder / "summary.json").exists, process)
+    wait_for(lambda: page.get("/llm/series")["state"] == "finished", process)
+    wait_for(lambda: ready(page) == ["ready", "ready"], process)
+    return results
 
 
 def own_folders(worker):

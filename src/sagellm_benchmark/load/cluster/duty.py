@@ -238,9 +238,9 @@ class Duty:
     def withdraw(self) -> None:
         """The run has not begun here, and will not: leave nothing of it behind."""
         self._finishing = True
+        withdraw(self.run.identity, self.records.parent)  # at once: the next one may be called so
         self._posting.kill()
         self._shut()
-        withdraw(self.run.identity, self.records.parent)
 
     def leave(self, why: str) -> None:
         """End this part of the run before its time."""

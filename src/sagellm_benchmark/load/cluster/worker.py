@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from locust.env import Environment
 
 from sagellm_benchmark.clock import NS_PER_S, now
@@ -71,6 +72,7 @@ class Worker:
         self._role = next(filter(None, map(role_of, environment.user_classes)))
         self._post = WorkerPost(environment, self._take, self._cut)
         self._letter: Begin | None = None
+        self._one_at_a_time = BoundedSemaphore()
         self._duty: Duty | None = None
         self._heard_ns = now()
         self._leaving = False
@@ -137,17 +139,25 @@ class Worker:
                 self._spawn(duty.finish, letter.timeout_s)
 
     def _get_ready(self, letter: Begin) -> None:
+        with self._one_at_a_time:
+            duty = self._on_duty(letter) if letter is self._letter else None
+        if duty is None:
+            return
+        self._duty = duty
+        self._post.send(Ready(run=letter.run))
+
+    def _on_duty(self, letter: Begin) -> Duty | None:
+        """Get ready; None for a run that cannot be, or was called off meanwhile."""
         try:
             run, feed = self._equipment.run(letter)
         except UsageError as error:
             self._post.send(Ready(run=letter.run, problem=printable(str(error))))
-            return
+            return None
         duty = Duty(self.environment, run, feed, self._role, letter, self._post.send, self._ended)
         if letter is not self._letter:
-            duty.withdraw()  # it was called off meanwhile
-            return
-        self._duty = duty
-        self._post.send(Ready(run=letter.run))
+            duty.withdraw()
+            return None
+        return duty
 
     def _ended(self, duty: Duty) -> None:
         if self._duty is duty:
