@@ -170,6 +170,12 @@ class Server:
             self._tasks.discard(asyncio.current_task())
             writer.close()
 
+    def closed(self):
+        """Wait until no connection is open any more, as far as this side can say."""
+        while self.open:
+            self._call(asyncio.sleep(0.001))
+        self._call(asyncio.sleep(0.001))  # a socket is closed in the turn behind its task's end
+
     def close(self):
         """End all connections and the thread."""
         self._call(self._end())

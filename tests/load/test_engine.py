@@ -176,6 +176,7 @@ def test_a_close_behind_the_reply_is_seen(reading):
     with server(once(stream())) as to, engine(to.url, total=3) as made:
         for _ in range(20):
             assert told(made.perform(job())) == ("ok", None, None)
+            to.closed()
             gevent.sleep(0.005)
     assert to.opened == 20
 
