@@ -72,14 +72,13 @@ def test_the_time_allowed_is_for_all_of_it():
 
 def test_somebody_elses_timeout_is_left_alone():
     """A gevent timeout of the caller passes through and leaves no socket."""
-    before = open_files()
     with crowded() as url:
-        inside = open_files()
-        with pytest.raises(gevent.Timeout) as expired, gevent.Timeout(0.1):
-            open_connection(resolve(url), 5)
-        assert expired.value.seconds == 0.1
-        assert open_files() == inside
-    assert open_files() == before
+        before = open_files()
+        for _ in range(4):
+            with pytest.raises(gevent.Timeout) as expired, gevent.Timeout(0.1):
+                open_connection(resolve(url), 5)
+            assert expired.value.seconds == 0.1
+        assert open_files() < before + 2  # of another test one may open or close meanwhile
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
